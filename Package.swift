@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Our own code: warnings are errors. Dependencies keep their own settings.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "presenced",
+    products: [
+        .executable(name: "presenced", targets: ["presenced"]),
+        .executable(name: "presence-lab", targets: ["presence-lab"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Pure: no clock, chance, tasks, files, sockets or logs.
+        pure("PresenceModel", [heap]),
+        pure("MatrixWire", ["PresenceModel"]),
+        pure("PresenceEngine", ["PresenceModel"]),
+        pure("FederationEngine", ["PresenceModel"]),
+
+        // One actor: engines, clock, one sleeper.
+        .target(
+            name: "PresenceRuntime", dependencies: ["PresenceModel", "PresenceEngine", "FederationEngine"],
+            swiftSettings: strict),
+
+        // Shells.
+        .target(
+            name: "MatrixHTTP",
+            dependencies: ["MatrixWire", "PresenceModel", hummingbirdCore, httpTypes, nioCore, logging],
+            swiftSettings: strict),
+        .target(
+            name: "ClientGateway",
+            dependencies: [
+                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", crypto, hummingbirdCore,
+                httpTypes, logging, nioCore,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "MatrixFederation",
+            dependencies: [
+                "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", asyncHTTPClient,
+                crypto, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "PresenceStore",
+            dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", grdb],
+            swiftSettings: strict),
+
+        // For developers.
+        .target(
+            name: "FixtureReplay",
+            dependencies: ["MatrixWire", "PresenceModel", asyncHTTPClient, nioCore],
+            swiftSettings: strict),
+        .target(
+            name: "PresenceTestKit",
+            dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime"],
+            path: "Tests/PresenceTestKit", swiftSettings: strict),
+
+        .executableTarget(
+            name: "presenced",
+            dependencies: [
+                "ClientGateway", "FederationEngine", "FixtureReplay", "MatrixFederation", "MatrixHTTP", "MatrixWire",
+                "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser, asyncHTTPClient,
+                crypto, hummingbirdCore, lifecycle, logging, nioCore, nioPosix, nioSSL, x509, yams,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "presence-lab",
+            dependencies: [
+                "FederationEngine", "FixtureReplay", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime",
+                "PresenceTestKit", argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+
+        tests("PresenceModelTests", ["PresenceModel"]),
+        tests("MatrixWireTests", ["MatrixWire", "PresenceModel"]),
+        tests("PresenceEngineTests", ["PresenceEngine", "PresenceModel", "PresenceTestKit"]),
+    ]
+)

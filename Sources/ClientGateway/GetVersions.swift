@@ -1,0 +1,21 @@
+import MatrixHTTP
+import MatrixWire
+
+extension ClientGateway {
+    /// `GET /_matrix/client/versions` → `{"versions":[…],"unstable_features":{…}}`, for anyone.
+    ///
+    /// Versions whose presence endpoints are these. Spec: client-server API, API versions.
+    func getVersions() -> Answer {
+        let versions = ["r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1"]
+        let numbered = (1...15).map { "v1.\($0)" }
+        let document: JSONValue = [
+            "versions": .array((versions + numbered).map { .string($0) }),
+            "unstable_features": [
+                "org.matrix.msc3026.busy_presence": .bool(configuration.acceptsBusy),
+                "org.presenced.presence_stream": true,
+                "org.presenced.watch_list": true,
+            ],
+        ]
+        return .json(CanonicalJSON.encode(document))
+    }
+}

@@ -1,0 +1,122 @@
+import PresenceModel
+
+extension FederationEngine {
+    /// Times and bounds of the conversation between servers. Design: sections 4 and 8.
+    public struct Configuration: Hashable, Sendable {
+        public enum BatchLead: String, Hashable, Sendable, CaseIterable {
+            /// Every change waits for its window to close.
+            case window
+            /// The first change after ``Configuration/quietBeforeLead`` leaves at once.
+            case immediate
+        }
+
+        /// A batch of changes closes this long after the latest of them.
+        public var batchWindow: Duration = .seconds(10)
+        /// A batch closes this long after its first change, whatever comes.
+        public var batchStretch: Duration = .seconds(60)
+        public var batchLead: BatchLead = .window
+        /// How long nothing was sent to a server before a lead may leave at once.
+        public var quietBeforeLead: Duration = .seconds(60)
+        /// How long this server's word holds that it will push changes.
+        public var promise: Duration = .minutes(65)
+        /// How long the word of a server holds that states no time of its own (Synapse refreshes every 25 min).
+        public var impliedPromise: Duration = .minutes(30)
+        /// What was asked is asked again this long before the promise runs out.
+        public var renewBefore: Duration = .minutes(5)
+        /// The longest promise believed.
+        public var promiseLimit: Duration = .hours(24)
+        /// Nobody cares any more: the other server is told after this.
+        public var unpollGrace: Duration = .seconds(60)
+        public var retryFirst: Duration = .seconds(10)
+        public var retryFactor = 2.0
+        public var retryLimit: Duration = .hours(1)
+        /// Every wait is off by up to this fraction, either way.
+        public var retryJitter = 0.2
+        /// States in one EDU; Synapse's own limit.
+        public var statesPerEDU = 50
+        /// EDUs in one transaction. Spec: transactions.
+        public var edusPerTransaction = 100
+        /// Past this the transaction id received longest ago is forgotten, per server.
+        public var transactionsRemembered = 64
+        /// Users in one list of polls.
+        public var pollsPerEDU = 500
+
+        public init() {}
+    }
+
+    /// How soon a change must leave.
+    public enum Urgency: Hashable, Sendable {
+        /// A first appearance: at once, together with the polls.
+        case atOnce
+        case batched
+        /// Nothing new, but this server came back: for those who hold a promise.
+        case restated
+    }
+
+    /// What happened.
+    public enum Event: Hashable, Sendable {
+        case localPublished(UserID, Presence, Urgency)
+        /// From now on someone at that server may see this local user.
+        case audienceAdded(UserID, ServerName)
+        case audienceRemoved(UserID, ServerName)
+        /// The first connected observer here of a user of another server.
+        case interestBegan(UserID)
+        case interestEnded(UserID)
+        /// An authenticated server sent a transaction; `[]` if it holds nothing about presence.
+        case received(from: ServerName, transaction: String, [PresenceMessage])
+        /// The destination answered 200.
+        case delivered(to: ServerName, transaction: String)
+        case deliveryFailed(to: ServerName, transaction: String, Failure)
+        case deadlineReached
+    }
+
+    /// Why a transaction was not taken.
+    public enum Failure: Hashable, Sendable {
+        /// No answer, or one that says "later"; `after` is the wait the destination asked for.
+        case unanswered(after: Duration?)
+        /// The destination will never take this one: its content is composed anew.
+        case refused
+    }
+
+    /// What is to be done.
+    public enum Effect: Hashable, Sendable {
+        /// Deliver, and say how it went; the same value again means the same bytes.
+        case send(OutgoingTransaction)
+        case remoteReported(UserID, Presence, goodUntil: Instant?)
+        case remoteLapsed(UserID)
+        case save(Record)
+    }
+
+    /// One row to keep; the latest for a key wins.
+    public enum Record: Hashable, Sendable {
+        /// This server's word to `server` that it will push changes of a local user.
+        case promiseGiven(UserID, to: ServerName, until: Instant)
+        case promiseGivenEnded(UserID, to: ServerName)
+        /// A user of another server was asked for; `until` is that server's word, if it gave it.
+        case promiseAsked(UserID, until: Instant?)
+        case promiseAskedEnded(UserID)
+        case peer(ServerName, Dialect)
+    }
+
+    /// Counts since the start, never reset.
+    public struct Tally: Hashable, Sendable {
+        /// Transactions handed out to be sent, retries not counted.
+        public var transactionsSent: UInt64 = 0
+        public var retries: UInt64 = 0
+        public var edusSent: UInt64 = 0
+        public var statesSent: UInt64 = 0
+        public var statesCancelledOut: UInt64 = 0
+        public var transactionsReceived: UInt64 = 0
+        /// Transactions taken before, answered alike and not taken again.
+        public var transactionsRepeated: UInt64 = 0
+        public var messagesReceived: UInt64 = 0
+        public var statesReceived: UInt64 = 0
+        /// Pushes about users of another server than the one that sent them.
+        public var foreignStatesDropped: UInt64 = 0
+        public var pollsReceived: UInt64 = 0
+        /// Polls for users who do not exist or may not be seen.
+        public var pollsUnanswered: UInt64 = 0
+
+        public init() {}
+    }
+}

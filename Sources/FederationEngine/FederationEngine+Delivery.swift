@@ -1,0 +1,79 @@
+import PresenceModel
+
+// What became of a transaction. Design: section 4, rules 5 and 9.
+extension FederationEngine {
+    mutating func confirm(
+        _ transaction: String, by destination: ServerName, at now: Instant, into effects: inout [Effect]
+    ) {
+        guard let number = peerNumbers[destination], peers[number].inFlight?.id == transaction else { return }
+        peers[number].inFlight = nil
+        peers[number].isUnderway = false
+        peers[number].failures = 0
+        peers[number].retryAt = nil
+        rearm(number, at: now)
+    }
+
+    mutating func retryLater(
+        _ transaction: String, to destination: ServerName, _ failure: Failure, at now: Instant
+    ) {
+        guard let number = peerNumbers[destination], let inFlight = peers[number].inFlight,
+            inFlight.id == transaction
+        else { return }
+        peers[number].isUnderway = false
+        peers[number].failures += 1
+        var wait = backoff(afterFailures: peers[number].failures)
+        switch failure {
+        case .unanswered(let asked):
+            if let asked { wait = max(wait, min(asked, configuration.retryLimit)) }
+            if carriesWithdrawn(inFlight) {
+                peers[number].inFlight = nil
+                takeBack(inFlight, number)
+            }
+        case .refused:
+            peers[number].inFlight = nil
+            takeBack(inFlight, number)
+        }
+        peers[number].retryAt = now + wait
+        rearm(number, at: now)
+    }
+
+    /// A sign of life ends the waiting.
+    mutating func revive(_ number: Int, at now: Instant) {
+        guard peers[number].retryAt != nil else { return }
+        peers[number].retryAt = nil
+        peers[number].failures = 0
+        rearm(number, at: now)
+    }
+
+    /// What a transaction said counts as not said: it is composed anew from what holds then.
+    mutating func takeBack(_ transaction: OutgoingTransaction, _ number: Int) {
+        for message in transaction.messages {
+            for report in message.push {
+                peers[number].said[report.user] = nil
+                if locals[report.user]?.audience.contains(peers[number].name) == true {
+                    peers[number].dirty.insert(report.user)
+                }
+            }
+            for user in message.poll where isWanted(user) { peers[number].toPoll.insert(user) }
+            for user in message.unpoll where !isWanted(user) { peers[number].toUnpoll.insert(user) }
+        }
+    }
+
+    private func carriesWithdrawn(_ transaction: OutgoingTransaction) -> Bool {
+        transaction.messages.contains { message in
+            message.push.contains { locals[$0.user]?.audience.contains(transaction.destination) != true }
+        }
+    }
+
+    private func isWanted(_ user: UserID) -> Bool {
+        interestNumbers[user].map { interests[$0].stage != .none } ?? false
+    }
+
+    private mutating func backoff(afterFailures failures: Int) -> Duration {
+        var milliseconds = Double(configuration.retryFirst.inMilliseconds)
+        let limit = Double(configuration.retryLimit.inMilliseconds)
+        for _ in 1..<max(failures, 1) where milliseconds < limit { milliseconds *= configuration.retryFactor }
+        let jitter = Double.random(in: -1...1, using: &generator) * configuration.retryJitter
+        return .milliseconds(Int64(min(milliseconds, limit) * (1 + jitter)))
+    }
+}

@@ -1,0 +1,31 @@
+import PresenceModel
+
+extension FederationEngine {
+    /// Everything that was saved.
+    public struct Snapshot: Sendable {
+        public var given: [(user: UserID, server: ServerName, until: Instant)] = []
+        public var asked: [(user: UserID, until: Instant?)] = []
+        public var dialects: [(server: ServerName, dialect: Dialect)] = []
+
+        public init() {}
+    }
+
+    /// Takes in what was saved, before the first event.
+    ///
+    /// What was said is not remembered: whoever holds a promise is told again, once, what holds. What was asked is
+    /// let go unless someone cares again within the grace.
+    public mutating func restore(_ snapshot: Snapshot, at now: Instant) {
+        precondition(peers.isEmpty, "restored into an engine in use")
+        for (server, dialect) in snapshot.dialects { peers[internPeer(server)].dialect = dialect }
+        for (user, server, until) in snapshot.given where now < until && user.isHosted(by: self.server) {
+            peers[internPeer(server)].given[user] = Peer.Given(until: until, savedUntil: until)
+        }
+        for (user, until) in snapshot.asked where !user.isHosted(by: self.server) {
+            let number = internInterest(user)
+            interests[number].stage = .fading
+            // Whatever came between the last commit and the crash is gone: the promise is not relied on.
+            _ = until
+            interestDeadlines.set(number, to: now + configuration.unpollGrace)
+        }
+    }
+}

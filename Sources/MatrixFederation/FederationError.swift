@@ -1,0 +1,27 @@
+import PresenceModel
+
+/// Why a request to another server did not do what it should.
+public struct FederationError: Error, Sendable {
+    public enum Code: Hashable, Sendable {
+        case unreachable
+        case timedOut
+        /// Any status but 200.
+        case refused(status: Int)
+        case badSignature
+        case malformed
+    }
+
+    /// Callers branch on this alone.
+    public var code: Code
+    public var destination: ServerName
+    /// What happened, and what would mend it.
+    public var message: String
+    public var cause: (any Error)?
+
+    init(_ code: Code, _ destination: ServerName, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.destination = destination
+        self.message = message
+        self.cause = cause
+    }
+}

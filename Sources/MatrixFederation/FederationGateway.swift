@@ -1,0 +1,53 @@
+import Logging
+import MatrixHTTP
+import MatrixWire
+import PresenceModel
+import PresenceRuntime
+
+/// The endpoints that face other servers. One endpoint, one file.
+public struct FederationGateway: Sendable {
+    public struct Configuration: Hashable, Sendable {
+        /// Past this a body is refused with 413.
+        public var bodyLimitBytes = 8 * 1024 * 1024
+        /// How long our key document may be relied on.
+        public var keyDocumentLife: Duration = .hours(24)
+        public var version = "0"
+
+        public init() {}
+    }
+
+    let server: ServerName
+    let signingKeys: [SigningKey]
+    let runtime: PresenceRuntime
+    let authentication: RequestAuthentication
+    let configuration: Configuration
+    let clock: any PresenceClock
+    let logger: Logger
+
+    /// - Parameter signingKeys: at least one; all are published.
+    public init(
+        server: ServerName, signingKeys: [SigningKey], keys: KeyRing, runtime: PresenceRuntime,
+        configuration: Configuration, clock: any PresenceClock, logger: Logger
+    ) {
+        self.server = server
+        self.signingKeys = signingKeys
+        self.runtime = runtime
+        self.authentication = RequestAuthentication(server: server, keys: keys)
+        self.configuration = configuration
+        self.clock = clock
+        self.logger = logger
+    }
+
+    public var routes: RouteTable {
+        let send: Route.Handle = { request throws(MatrixErrorBody) in try await sendTransaction(request) }
+        return RouteTable([
+            Route("GET", "/_matrix/key/v2/server") { _ throws(MatrixErrorBody) in getServerKeys() },
+            // Old servers name a key id behind it, and get the same document. Spec: publishing keys.
+            Route("GET", "/_matrix/key/v2/server/*") { _ throws(MatrixErrorBody) in getServerKeys() },
+            Route("GET", "/_matrix/federation/v1/version") { _ throws(MatrixErrorBody) in getVersion() },
+            Route("PUT", "/_matrix/federation/v1/send/*", send),
+            // Synapse tries again with a slash behind where it got a 404.
+            Route("PUT", "/_matrix/federation/v1/send/*/", send),
+        ])
+    }
+}

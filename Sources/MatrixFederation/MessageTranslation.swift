@@ -1,0 +1,34 @@
+import FederationEngine
+import MatrixWire
+import PresenceModel
+
+// EDUs, whose ages count from when they were sent, ↔ messages, whose instants are on our own axis.
+extension PresenceMessage {
+    /// Ages count from arrival: other servers' clocks are not relied on.
+    init(_ edu: PresenceEDU, arrived: Instant) {
+        self.init()
+        push = edu.push.map { push in
+            let lastActive = push.lastActiveAgoMilliseconds.map { arrived.advanced(byMilliseconds: -$0) }
+            return Report(
+                user: push.user,
+                presence: Presence(state: push.state, statusText: push.statusText, lastActive: lastActive))
+        }
+        poll = edu.poll
+        unpoll = edu.unpoll
+        query = edu.query
+        watch = edu.watch
+        promise = edu.promiseMilliseconds.map { .milliseconds(max(0, $0)) }
+        speaksExtension = edu.carriesExtension
+    }
+
+    func edu(composed: Instant, ageGranularityMilliseconds: Int64) -> PresenceEDU {
+        PresenceEDU(
+            push: push.map { report in
+                PresencePush(
+                    user: report.user, state: report.presence.state, statusText: report.presence.statusText,
+                    lastActiveAgoMilliseconds: report.presence.coarseAgeMilliseconds(
+                        at: composed, granularityMilliseconds: ageGranularityMilliseconds))
+            },
+            poll: poll, unpoll: unpoll, query: query, watch: watch, promiseMilliseconds: promise?.inMilliseconds)
+    }
+}

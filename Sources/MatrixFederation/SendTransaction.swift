@@ -1,0 +1,56 @@
+import FederationEngine
+import MatrixHTTP
+import MatrixWire
+import PresenceModel
+import PresenceRuntime
+
+extension FederationGateway {
+    /// The longest transaction id taken, in bytes.
+    static let transactionIDLimitBytes = 255
+
+    /// `PUT /_matrix/federation/v1/send/{txnId}`: `{"origin","origin_server_ts","edus","pdus"}` → 200 `{"pdus":{}}`.
+    ///
+    /// Room events are not for us and are answered as taken. Of presence the good elements are taken, the others are
+    /// counted. Spec: server-server API, transactions.
+    func sendTransaction(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
+        let id = try request.capture(0)
+        guard !id.isEmpty, id.utf8.count <= FederationGateway.transactionIDLimitBytes else {
+            throw MatrixErrorBody(.invalidParameter, "The transaction id must have 1 to 255 bytes.")
+        }
+        let body = try await request.bodyBytes(limit: configuration.bodyLimitBytes)
+        let parsed = try parse(body)
+        let origin = try await authentication.origin(of: request, content: parsed.canonicalBytes(from: body))
+        let transaction: Transaction
+        do throws(TransactionError) {
+            transaction = try Transaction(decoding: parsed.value)
+        } catch {
+            throw error.answer
+        }
+        let arrived = clock.now
+        var malformed = transaction.malformedCount
+        var messages: [PresenceMessage] = []
+        for case .presence(let edu) in transaction.edus {
+            malformed += edu.malformedCount
+            messages.append(PresenceMessage(edu, arrived: arrived))
+        }
+        if malformed > 0 {
+            logger.info(
+                "elements of a transaction were malformed and left out",
+                metadata: ["origin": "\(origin)", "count": "\(malformed)"])
+        }
+        await runtime.submit(.federation(.received(from: origin, transaction: id, messages)))
+        return .json(FederationGateway.taken)
+    }
+
+    private static let taken = Array(#"{"pdus":{}}"#.utf8)
+
+    /// Strict first: what a signature covers is canonical JSON. Room events of old rooms may hold numbers that are
+    /// not; they are taken as Synapse takes them, and only duplicate keys are refused.
+    private func parse(_ body: [UInt8]) throws(MatrixErrorBody) -> ParsedJSON {
+        do throws(JSONError) {
+            return try JSONParser(duplicateKeys: .refused, numbers: .any).parse(body)
+        } catch {
+            throw .contentNotJSON
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import FederationEngine
+import Logging
+import MatrixWire
+import PresenceModel
+import PresenceRuntime
+
+/// Signs transactions and takes them to their destinations: `PUT /_matrix/federation/v1/send/{txnId}`.
+///
+/// Spec: server-server API, transactions.
+public struct TransactionSender: TransactionDelivery {
+    private static let replyLimitBytes = 1024 * 1024
+
+    private let server: ServerName
+    private let key: SigningKey
+    private let transport: FederationTransport
+    private let busyValue: BusyValue
+    private let ageGranularityMilliseconds: Int64
+    private let logger: Logger
+
+    public init(
+        server: ServerName, key: SigningKey, transport: FederationTransport, busyValue: BusyValue,
+        ageGranularity: Duration, logger: Logger
+    ) {
+        self.server = server
+        self.key = key
+        self.transport = transport
+        self.busyValue = busyValue
+        self.ageGranularityMilliseconds = ageGranularity.inMilliseconds
+        self.logger = logger
+    }
+
+    public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome {
+        let destination = transaction.destination
+        let edus = transaction.messages.map {
+            $0.edu(composed: transaction.composed, ageGranularityMilliseconds: ageGranularityMilliseconds)
+        }
+        // The same transaction makes the same bytes, so a retry needs no copy.
+        let body = Transaction.encode(edus, origin: server, sent: transaction.composed, busyValue: busyValue)
+        let target = "/_matrix/federation/v1/send/\(transaction.id)"
+        let signature = key.sign(
+            SignedRequest.signingBytes(
+                method: "PUT", uri: target, origin: server, destination: destination, content: body))
+        let header = XMatrixHeader(origin: server, destination: destination, keyID: key.id, signature: signature)
+        do throws(FederationError) {
+            let reply = try await transport.request(
+                "PUT", target, at: destination, authorization: header.text, body: body,
+                replyLimitBytes: TransactionSender.replyLimitBytes)
+            return outcome(of: reply, transaction)
+        } catch {
+            log("a transaction was not taken; it is tried again", transaction, error.message)
+            return .failed(.unanswered(after: nil))
+        }
+    }
+
+    private func outcome(of reply: FederationTransport.Reply, _ transaction: OutgoingTransaction) -> DeliveryOutcome {
+        switch reply.status {
+        case 200:
+            return .delivered
+        case 400, 404, 405, 413:
+            log("a transaction was refused for good; it is composed anew", transaction, "status \(reply.status)")
+            return .failed(.refused)
+        default:
+            log("a transaction was not taken; it is tried again", transaction, "status \(reply.status)")
+            return .failed(.unanswered(after: TransactionSender.wait(askedIn: reply)))
+        }
+    }
+
+    /// `Retry-After`, or the older `retry_after_ms` of the body.
+    private static func wait(askedIn reply: FederationTransport.Reply) -> Duration? {
+        if let seconds = reply.retryAfterSeconds { return .seconds(max(0, seconds)) }
+        guard reply.status == 429, let body = try? JSONParser.lenient.parse(reply.body).value else { return nil }
+        return body["retry_after_ms"]?.integer.map { .milliseconds(max(0, $0)) }
+    }
+
+    private func log(_ message: Logger.Message, _ transaction: OutgoingTransaction, _ reason: String) {
+        logger.info(
+            message,
+            metadata: [
+                "destination": "\(transaction.destination)", "transaction": "\(transaction.id)", "reason": "\(reason)",
+            ])
+    }
+}
+
+/// For a server that talks to no other: nothing is ever handed to it.
+public struct NoDelivery: TransactionDelivery {
+    public init() {}
+
+    public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.refused) }
+}

@@ -1,0 +1,70 @@
+import HTTPTypes
+import HummingbirdCore
+import MatrixWire
+import NIOCore
+
+/// What a route answers with.
+public struct Answer: Sendable {
+    public typealias Writing = @Sendable (inout any ResponseBodyWriter) async throws -> Void
+
+    enum Body: Sendable {
+        case empty
+        case bytes(ByteBuffer)
+        case written(Writing)
+    }
+
+    public var status: Int
+    public var headers: HTTPFields
+    var body: Body
+
+    /// A JSON document.
+    public static func json(_ bytes: [UInt8], status: Int = 200) -> Answer {
+        Answer(
+            status: status, headers: [.contentType: "application/json"],
+            body: .bytes(ByteBuffer(bytes: bytes)))
+    }
+
+    /// `{}`
+    public static let emptyObject = Answer.json(Array("{}".utf8))
+
+    /// A refusal in the standard form, with `Retry-After` where it says when to come again.
+    public static func refusal(_ error: MatrixErrorBody) -> Answer {
+        var answer = json(error.encode(), status: error.status)
+        if let milliseconds = error.retryAfterMilliseconds {
+            answer.headers[.retryAfter] = String((milliseconds + 999) / 1000)
+        }
+        return answer
+    }
+
+    /// No body.
+    public static func empty(status: Int) -> Answer { Answer(status: status, headers: [:], body: .empty) }
+
+    /// A body that is written as it comes about; `writing` ends it.
+    public static func streamed(contentType: String, _ writing: @escaping Writing) -> Answer {
+        Answer(
+            status: 200, headers: [.contentType: contentType, .cacheControl: "no-cache, no-store"],
+            body: .written(writing))
+    }
+
+    func response(toHead: Bool) -> Response {
+        var fields = headers
+        var responseBody = ResponseBody()
+        switch body {
+        case .empty:
+            if status != 204 { fields[.contentLength] = "0" }
+        case .bytes(let buffer):
+            fields[.contentLength] = String(buffer.readableBytes)
+            if !toHead { responseBody = ResponseBody(byteBuffer: buffer) }
+        case .written(let writing):
+            if !toHead { responseBody = ResponseBody(writing) }
+        }
+        return Response(status: .init(code: status), headers: fields, body: responseBody)
+    }
+}
+
+extension MatrixErrorBody {
+    /// No such path.
+    public static let unknownPath = MatrixErrorBody(.unrecognized, "Unrecognized request")
+    /// There is such a path, but not for this method.
+    public static let unknownMethod = MatrixErrorBody(.unrecognized, "Unrecognized request", status: 405)
+}

@@ -1,0 +1,74 @@
+import HTTPTypes
+import HummingbirdCore
+import MatrixWire
+import NIOCore
+
+/// One request as it came in, with its path as it stood on the request line.
+public struct MatrixRequest: Sendable {
+    /// In upper case, as sent.
+    public let method: String
+    /// Path and query, byte for byte as on the request line: what peers sign.
+    public let target: String
+    public let headers: HTTPFields
+    /// The raw (still percent-encoded) path segments that the route left open, in their order.
+    public internal(set) var captures: [Substring] = []
+    let body: RequestBody
+
+    init(_ request: Request) {
+        method = request.head.method.rawValue
+        target = request.head.path ?? "/"
+        headers = request.headers
+        body = request.body
+    }
+
+    /// The path without the query.
+    public var path: Substring { target.prefix { $0 != "?" } }
+
+    /// The first value of `name` in the query, percent-decoded, `+` as a blank; `nil` if it is not there.
+    public func queryValue(_ name: String) -> String? {
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        for pair in target[target.utf8.index(after: mark)...].split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts[0] == name else { continue }
+            let value = parts.count > 1 ? parts[1] : ""
+            return PercentEncoding.decode(String(value.map { $0 == "+" ? " " : $0 }))
+        }
+        return nil
+    }
+
+    /// The percent-decoded segment that the route left open at `place`.
+    /// - Throws: 400 `M_INVALID_PARAM` for a bad escape or bad UTF-8.
+    public func capture(_ place: Int) throws(MatrixErrorBody) -> String {
+        guard let text = PercentEncoding.decode(captures[place]) else {
+            throw MatrixErrorBody(.invalidParameter, "The path holds a bad percent-encoding.")
+        }
+        return text
+    }
+
+    /// The whole body.
+    /// - Throws: 413 `M_TOO_LARGE` past `limit` bytes; 400 if the connection ended before the body did.
+    public func bodyBytes(limit: Int) async throws(MatrixErrorBody) -> [UInt8] {
+        let tooLarge = MatrixErrorBody(.tooLarge, "The body must not be longer than \(limit) bytes.")
+        if let announced = headers[.contentLength].flatMap({ Int($0) }), announced > limit { throw tooLarge }
+        var bytes: [UInt8] = []
+        do {
+            for try await part in body {
+                guard bytes.count + part.readableBytes <= limit else { throw tooLarge }
+                part.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
+            }
+        } catch let error as MatrixErrorBody {
+            throw error
+        } catch {
+            throw MatrixErrorBody(.notJSON, "The body ended early.")
+        }
+        return bytes
+    }
+
+    /// Runs `operation`, and calls `end` if the client closes the connection meanwhile. The connection is closed
+    /// afterwards; the body must not have been read.
+    public func whileOpen(
+        orElse end: @escaping @Sendable () -> Void, _ operation: () async throws -> Void
+    ) async throws {
+        try await body.consumeWithInboundCloseHandler({ _ in try await operation() }, onInboundClosed: end)
+    }
+}

@@ -1,0 +1,103 @@
+import PresenceModel
+
+/// One user's presence, as one server tells another: an element of `push`.
+///
+/// Spec: server-server API, m.presence.
+public struct PresencePush: Hashable, Sendable {
+    /// Whose presence.
+    public var user: UserID
+    /// The state, `org.presenced.state` taken into account.
+    public var state: PublishedState
+    /// Within the limit of ``PresenceModel/StatusText``; `nil` for none.
+    public var statusText: String?
+    /// How long ago the user was last active, when the message was sent. 0 or more; `nil` for never or not told.
+    public var lastActiveAgoMilliseconds: Int64?
+    /// The user takes part right now, so that the age is only a rough one.
+    public var currentlyActive: Bool
+
+    /// - Parameter currentlyActive: follows from the state if left out.
+    public init(
+        user: UserID, state: PublishedState, statusText: String? = nil, lastActiveAgoMilliseconds: Int64? = nil,
+        currentlyActive: Bool? = nil
+    ) {
+        self.user = user
+        self.state = state
+        self.statusText = statusText
+        self.lastActiveAgoMilliseconds = lastActiveAgoMilliseconds
+        self.currentlyActive = currentlyActive ?? state.isCurrentlyActive
+    }
+}
+
+extension PresencePush {
+    /// A push taken from the wire.
+    struct Decoded {
+        var push: PresencePush
+        /// Something optional was of the wrong kind and has been left out.
+        var isFlawed = false
+        /// A key of presenced's own was there.
+        var carriesExtension = false
+    }
+
+    /// - Returns: `nil` without a good user identifier and a known state. `null` is as good as absent.
+    static func decode(_ value: JSONValue) -> Decoded? {
+        guard let element = value.object, let name = element["user_id"]?.string,
+            let user = try? UserID(parsing: name), let word = element["presence"]?.string,
+            let state = PublishedState(wireValue: word)
+        else { return nil }
+        var decoded = Decoded(push: PresencePush(user: user, state: state, currentlyActive: false))
+        for member in element.members { decoded.take(member) }
+        return decoded
+    }
+
+    /// Members in canonical order.
+    func write(to writer: inout JSONWriter, busyValue: BusyValue) {
+        writer.beginObject()
+        if currentlyActive && state.isCurrentlyActive {
+            writer.key("currently_active")
+            writer.bool(true)
+        }
+        if let lastActiveAgoMilliseconds {
+            writer.key("last_active_ago")
+            writer.integer(lastActiveAgoMilliseconds)
+        }
+        if let refinement = state.refinement {
+            writer.key("org.presenced.state")
+            writer.string(refinement)
+        }
+        writer.key("presence")
+        writer.string(state.wireValue(busyValue: busyValue))
+        if let statusText {
+            writer.key("status_msg")
+            writer.string(statusText)
+        }
+        writer.key("user_id")
+        writer.string(user.text)
+        writer.endObject()
+    }
+}
+
+extension PresencePush.Decoded {
+    fileprivate mutating func take(_ member: JSONObject.Member) {
+        switch member.key {
+        case "user_id", "presence": break
+        case "status_msg":
+            push.statusText = member.value.string.flatMap(StatusText.truncating)
+            if member.value.string == nil { noteFlaw(in: member.value) }
+        case "last_active_ago":
+            push.lastActiveAgoMilliseconds = member.value.integer.map { max($0, 0) }
+            if member.value.integer == nil { noteFlaw(in: member.value) }
+        case "currently_active":
+            push.currentlyActive = member.value.bool ?? false
+            if member.value.bool == nil { noteFlaw(in: member.value) }
+        case ExtensionKey.state:
+            carriesExtension = true
+            if let state = member.value.string.flatMap(PublishedState.init(rawValue:)) { push.state = state }
+        default:
+            if member.key.hasPrefix(ExtensionKey.prefix) { carriesExtension = true }
+        }
+    }
+
+    private mutating func noteFlaw(in value: JSONValue) {
+        if !value.isNull { isFlawed = true }
+    }
+}

@@ -1,0 +1,132 @@
+import FederationEngine
+import PresenceEngine
+import PresenceModel
+
+/// One server's engines as one value: what the one decides about other servers, the other takes up in the same step.
+///
+/// The simulation runs this; ``PresenceRuntime`` is the same with a real clock and shells around it.
+public struct PresenceInstance: Sendable {
+    public enum Event: Hashable, Sendable {
+        case presence(PresenceEngine.Event)
+        case federation(FederationEngine.Event)
+        case deadlineReached
+    }
+
+    public enum Effect: Hashable, Sendable {
+        case wake(StreamID)
+        case send(OutgoingTransaction)
+        case save(Record)
+    }
+
+    /// One row to keep; the latest for a key wins.
+    public enum Record: Hashable, Sendable {
+        case presence(PresenceEngine.Record)
+        case federation(FederationEngine.Record)
+    }
+
+    /// Everything that was saved.
+    public struct Snapshot: Sendable {
+        public var presence = PresenceEngine.Snapshot()
+        public var federation = FederationEngine.Snapshot()
+
+        public init() {}
+    }
+
+    public private(set) var presence: PresenceEngine
+    public private(set) var federation: FederationEngine
+    private let federates: Bool
+    private var presenceEffects: [PresenceEngine.Effect] = []
+    private var federationEffects: [FederationEngine.Effect] = []
+
+    /// - Parameter federates: false for a server that talks to no other.
+    public init(presence: PresenceEngine, federation: FederationEngine, federates: Bool = true) {
+        self.presence = presence
+        self.federation = federation
+        self.federates = federates
+    }
+
+    public var nextDeadline: Instant? {
+        switch (presence.nextDeadline, federation.nextDeadline) {
+        case (let mine?, let theirs?): min(mine, theirs)
+        case (let mine, let theirs): mine ?? theirs
+        }
+    }
+
+    /// Takes in what was saved, and starts.
+    public mutating func start(from snapshot: Snapshot, at now: Instant) -> [Effect] {
+        presence.restore(snapshot.presence, at: now)
+        federation.restore(snapshot.federation, at: now)
+        return handle(.presence(.started), at: now)
+    }
+
+    public mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
+        switch event {
+        case .presence(let event):
+            presence.handle(event, at: now, into: &presenceEffects)
+        case .federation(let event):
+            federation.handle(event, at: now, into: &federationEffects)
+        case .deadlineReached:
+            presence.handle(.deadlineReached, at: now, into: &presenceEffects)
+        }
+        var effects: [Effect] = []
+        settle(at: now, into: &effects)
+        // What became urgent in this step leaves in this step, one transaction for each server.
+        if let due = federation.nextDeadline, due <= now {
+            federation.handle(.deadlineReached, at: now, into: &federationEffects)
+            settle(at: now, into: &effects)
+        }
+        return effects
+    }
+
+    /// Hands effects from engine to engine until none is left. Reports from other servers cause no words to other
+    /// servers, so this ends.
+    private mutating func settle(at now: Instant, into effects: inout [Effect]) {
+        while !presenceEffects.isEmpty || !federationEffects.isEmpty {
+            let mine = presenceEffects
+            presenceEffects.removeAll(keepingCapacity: true)
+            for effect in mine { route(effect, at: now, into: &effects) }
+            guard !federationEffects.isEmpty else { continue }
+            let theirs = federationEffects
+            federationEffects.removeAll(keepingCapacity: true)
+            for effect in theirs { route(effect, at: now, into: &effects) }
+        }
+    }
+
+    private mutating func route(_ effect: PresenceEngine.Effect, at now: Instant, into effects: inout [Effect]) {
+        switch effect {
+        case .wake(let stream): effects.append(.wake(stream))
+        case .save(let record): effects.append(.save(.presence(record)))
+        case .localPublished(let user, let presence, let occasion):
+            tell(.localPublished(user, presence, PresenceInstance.urgency(of: occasion)), at: now)
+        case .audienceAdded(let user, let server): tell(.audienceAdded(user, server), at: now)
+        case .audienceRemoved(let user, let server): tell(.audienceRemoved(user, server), at: now)
+        case .interestBegan(let user): tell(.interestBegan(user), at: now)
+        case .interestEnded(let user): tell(.interestEnded(user), at: now)
+        }
+    }
+
+    private mutating func route(_ effect: FederationEngine.Effect, at now: Instant, into effects: inout [Effect]) {
+        switch effect {
+        case .send(let transaction): effects.append(.send(transaction))
+        case .save(let record): effects.append(.save(.federation(record)))
+        case .remoteReported(let user, let report, let goodUntil):
+            presence.handle(
+                .remoteReported(user, report, goodUntil: goodUntil), at: now, into: &presenceEffects)
+        case .remoteLapsed(let user):
+            presence.handle(.remoteLapsed(user), at: now, into: &presenceEffects)
+        }
+    }
+
+    private mutating func tell(_ event: FederationEngine.Event, at now: Instant) {
+        guard federates else { return }
+        federation.handle(event, at: now, into: &federationEffects)
+    }
+
+    private static func urgency(of occasion: PresenceEngine.Occasion) -> FederationEngine.Urgency {
+        switch occasion {
+        case .appeared: .atOnce
+        case .changed: .batched
+        case .restarted: .restated
+        }
+    }
+}

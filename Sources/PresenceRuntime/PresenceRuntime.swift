@@ -1,0 +1,201 @@
+import FederationEngine
+import PresenceEngine
+import PresenceModel
+
+/// The one actor: it owns the engines, gives them the time, keeps one sleeper for their next deadline, and hands
+/// what they order to the shells.
+public actor PresenceRuntime {
+    private var instance: PresenceInstance
+    private let clock: any PresenceClock
+    private let journal: any Journal
+    private let delivery: any TransactionDelivery
+    private let boot: UInt64
+
+    private var wakes: [StreamID: AsyncStream<Void>.Continuation] = [:]
+    private var streamCount: UInt64 = 0
+    private var sleeper: Task<Void, Never>?
+    private var sleepsUntil: Instant?
+    private var isClosing = false
+    private var isStopped = false
+
+    /// - Parameter boot: higher at every start; makes stream positions of an earlier run recognizable.
+    public init(
+        instance: PresenceInstance, clock: any PresenceClock, journal: any Journal,
+        delivery: any TransactionDelivery, boot: UInt64
+    ) {
+        self.instance = instance
+        self.clock = clock
+        self.journal = journal
+        self.delivery = delivery
+        self.boot = boot
+    }
+
+    /// Takes in what was saved, and starts.
+    public func start(from snapshot: PresenceInstance.Snapshot) {
+        carryOut(instance.start(from: snapshot, at: clock.now))
+    }
+
+    /// Ends all streams, and those to come at once: their clients resume elsewhere or later.
+    public func endStreams() {
+        isClosing = true
+        for stream in wakes.keys.sorted() { wakes[stream]?.finish() }
+        wakes.removeAll()
+    }
+
+    /// Ends the streams and the sleeper, and writes what is left. Transactions under way are not waited for: what
+    /// they said is said again after the next start.
+    public func stop() async throws {
+        isStopped = true
+        endStreams()
+        sleeper?.cancel()
+        try await journal.settle()
+    }
+
+    /// Decides and records in one breath: no `await` in between.
+    public func submit(_ event: PresenceInstance.Event) {
+        carryOut(instance.handle(event, at: clock.now))
+    }
+
+    private func carryOut(_ effects: [PresenceInstance.Effect]) {
+        var records: [PresenceInstance.Record] = []
+        for effect in effects {
+            switch effect {
+            case .wake(let stream): wakes[stream]?.yield()
+            case .save(let record): records.append(record)
+            case .send(let transaction): dispatch(transaction)
+            }
+        }
+        if !records.isEmpty { journal.append(records) }
+        rearm()
+    }
+
+    private func dispatch(_ transaction: OutgoingTransaction) {
+        guard !isStopped else { return }
+        Task {
+            let outcome = await delivery.deliver(transaction)
+            switch outcome {
+            case .delivered:
+                submit(.federation(.delivered(to: transaction.destination, transaction: transaction.id)))
+            case .failed(let failure):
+                submit(
+                    .federation(.deliveryFailed(to: transaction.destination, transaction: transaction.id, failure)))
+            }
+        }
+    }
+
+    /// Sleeps until the engines' next deadline. An early awakening does no harm, so a later deadline moves nothing.
+    private func rearm() {
+        guard !isStopped, let next = instance.nextDeadline else { return }
+        if let sleepsUntil, sleepsUntil <= next { return }
+        sleeper?.cancel()
+        sleepsUntil = next
+        let wait = next.milliseconds(since: clock.now)
+        sleeper = Task {
+            if wait > 0 { try? await Task.sleep(for: .milliseconds(wait)) }
+            guard !Task.isCancelled else { return }
+            sleepsUntil = nil
+            submit(.deadlineReached)
+        }
+    }
+}
+
+// What clients ask and do.
+extension PresenceRuntime {
+    /// Sets a local user's state and text; returns when the choice is on disk.
+    /// - Throws: what the journal throws; the choice holds until the next restart then.
+    public func choose(_ state: ChosenState, text: String?, on key: DeviceKey) async throws {
+        submit(.presence(.statusChosen(key, state, text: text)))
+        try await journal.settle()
+    }
+
+    /// Puts `observed` on the watch list of `observer`; returns when it is on disk.
+    /// - Throws: ``PresenceEngine/EntryRefusal``, or what the journal throws.
+    public func addEntry(of observed: UserID, for observer: UserID) async throws {
+        if let refusal = instance.presence.refusal(addingEntryOf: observed, for: observer) { throw refusal }
+        submit(.presence(.entryAdded(observer: observer, observed: observed)))
+        try await journal.settle()
+    }
+
+    public func removeEntry(of observed: UserID, for observer: UserID) async throws {
+        submit(.presence(.entryRemoved(observer: observer, observed: observed)))
+        try await journal.settle()
+    }
+
+    public func watchList(of observer: UserID) -> [UserID] { instance.presence.watchList(of: observer) }
+
+    /// What `observer` may know of `observed`, with the age as of this moment.
+    public func presence(of observed: UserID, seenBy observer: UserID) -> PresenceEngine.Answer {
+        instance.presence.presence(of: observed, seenBy: observer)
+    }
+
+    /// As ``presence(of:seenBy:)``, with the instant to count its age to.
+    public func look(at observed: UserID, by observer: UserID) -> (answer: PresenceEngine.Answer, now: Instant) {
+        (instance.presence.presence(of: observed, seenBy: observer), clock.now)
+    }
+
+    public var tally: FederationEngine.Tally { instance.federation.tally }
+}
+
+// Streams.
+extension PresenceRuntime {
+    /// Where a stream stands: a run of this server, and a version in it.
+    public struct StreamPosition: Hashable, Sendable {
+        public var boot: UInt64
+        public var version: UInt64
+
+        public init(boot: UInt64, version: UInt64) {
+            self.boot = boot
+            self.version = version
+        }
+    }
+
+    /// A stream that is open: its number, and a wake for every time that there is something new. Several wakes that
+    /// are not listened to are one.
+    public struct OpenStream: Sendable {
+        public let id: StreamID
+        public let wakes: AsyncStream<Void>
+        fileprivate let continuation: AsyncStream<Void>.Continuation
+
+        /// Wakes the listener without cause.
+        public func wake() { continuation.yield() }
+
+        /// No more wakes.
+        public func end() { continuation.finish() }
+    }
+
+    public struct Batch: Sendable {
+        public var sightings: [PresenceEngine.Sighting]
+        public var position: StreamPosition
+        public var now: Instant
+        /// The device lost its token, or the server stops: nothing more comes.
+        public var isOver: Bool
+    }
+
+    public func openStream(on key: DeviceKey) -> OpenStream {
+        streamCount += 1
+        let id = StreamID(streamCount)
+        let (wakeStream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        if isClosing {
+            continuation.finish()
+        } else {
+            wakes[id] = continuation
+        }
+        submit(.presence(.streamOpened(id, key)))
+        return OpenStream(id: id, wakes: wakeStream, continuation: continuation)
+    }
+
+    public func closeStream(_ id: StreamID) {
+        wakes.removeValue(forKey: id)?.finish()
+        submit(.presence(.streamClosed(id)))
+    }
+
+    /// What is new for `observer` since `position`; with `nil` or a position of an earlier run, everyone visible.
+    public func changes(for observer: UserID, on stream: StreamID, since position: StreamPosition?) -> Batch {
+        let after = position.flatMap { $0.boot == boot && $0.version <= instance.presence.version ? $0.version : nil }
+        let changes = instance.presence.changes(for: observer, after: after)
+        let isOver = isClosing || !instance.presence.isOpen(stream)
+        return Batch(
+            sightings: isOver ? [] : changes.sightings,
+            position: StreamPosition(boot: boot, version: changes.position), now: clock.now, isOver: isOver)
+    }
+}

@@ -1,0 +1,43 @@
+import FederationEngine
+import PresenceModel
+
+/// Tells the time on the one axis.
+public protocol PresenceClock: Sendable {
+    /// Never earlier than any instant it gave before.
+    var now: Instant { get }
+}
+
+/// Wall time at the start plus uptime: set once, then only forward, whatever happens to the wall clock.
+public struct AnchoredClock: PresenceClock {
+    private let wallAtStart: Int64
+    private let start = ContinuousClock.now
+
+    /// - Parameter wallMilliseconds: the wall clock's milliseconds since the epoch at this moment.
+    public init(wallMilliseconds: Int64) { wallAtStart = wallMilliseconds }
+
+    public var now: Instant {
+        let uptime = ContinuousClock.now - start
+        return Instant(millisecondsSinceEpoch: wallAtStart + uptime.inMilliseconds)
+    }
+}
+
+/// Keeps rows over restarts. The store's shell conforms to it.
+public protocol Journal: Sendable {
+    /// Takes rows in their order and returns at once; they are on disk at most the write-behind time later.
+    func append(_ records: [PresenceInstance.Record])
+
+    /// Returns when everything appended before the call is on disk.
+    /// - Throws: when the rows could not be written; they are kept and tried again.
+    func settle() async throws
+}
+
+/// Takes transactions to other servers. The federation's shell conforms to it.
+public protocol TransactionDelivery: Sendable {
+    /// Returns when the destination answered, or did not in time. Never throws: every end is an outcome.
+    func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome
+}
+
+public enum DeliveryOutcome: Hashable, Sendable {
+    case delivered
+    case failed(FederationEngine.Failure)
+}

@@ -1,0 +1,110 @@
+import PresenceModel
+
+extension ConfigurationKey {
+    /// Every key, in the order of `Config/presenced.yaml`.
+    static let all: [ConfigurationKey] =
+        top + client + tokens + federation + federationTimes + presence + social + store + log
+
+    private static let withWatchdogs = Effect.reserved(until: "the peer watchdogs")
+    private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
+    private static let withSocial = Effect.reserved(until: "the social service")
+
+    private static let top: [ConfigurationKey] = [
+        ConfigurationKey("server_name", \.serverName, .serverName, isRequired: true),
+        ConfigurationKey("data_directory", \.dataDirectory, .path),
+    ]
+
+    private static let client: [ConfigurationKey] = [
+        ConfigurationKey("client.listen", \.client.listen, .address),
+        ConfigurationKey("client.cors", \.client.cors, .toggle),
+        ConfigurationKey("client.body_limit", \.client.bodyLimitBytes, .size(1024...(16 << 20))),
+        ConfigurationKey("client.accept_busy", \.client.acceptBusy, .toggle),
+        ConfigurationKey("client.busy_as", \.client.busyAs, .choice),
+        ConfigurationKey("client.stream_keepalive", \.client.streamKeepalive, .duration(.seconds(1), .minutes(5))),
+        ConfigurationKey("client.long_poll_limit", \.client.longPollLimit, .duration(.seconds(1), .minutes(10))),
+        ConfigurationKey("client.rate_limit.per_second", \.client.rateLimit.perSecond, .number(0...10_000)),
+        ConfigurationKey("client.rate_limit.burst", \.client.rateLimit.burst, .count(1...10_000)),
+    ]
+
+    private static let tokens: [ConfigurationKey] = [
+        ConfigurationKey("tokens.file", \.tokens.file, .path(relativeTo: "data_directory"))
+    ]
+
+    private static let federation: [ConfigurationKey] = [
+        ConfigurationKey("federation.enabled", \.federation.enabled, .toggle),
+        ConfigurationKey("federation.listen", \.federation.listen, .address),
+        ConfigurationKey(
+            "federation.tls.certificate", \.federation.tls.certificate,
+            .existingFile(orNull: "plain HTTP, behind a reverse proxy")),
+        ConfigurationKey(
+            "federation.tls.key", \.federation.tls.key,
+            .existingFile(orNull: "plain HTTP, behind a reverse proxy")),
+        ConfigurationKey(
+            "federation.signing_key", \.federation.signingKey,
+            .path(orNull: "signing.key in data_directory")),
+        ConfigurationKey("federation.ca_file", \.federation.caFile, .existingFile(orNull: "none")),
+        ConfigurationKey("federation.pinned_keys", \.federation.pinnedKeys, .existingFile(orNull: "none")),
+        ConfigurationKey("federation.resolve", \.federation.resolve, .addressesByServer),
+        ConfigurationKey("federation.body_limit", \.federation.bodyLimitBytes, .size((64 << 10)...(64 << 20))),
+        ConfigurationKey("federation.busy_as", \.federation.busyAs, .choice),
+    ]
+
+    private static let federationTimes: [ConfigurationKey] = [
+        ConfigurationKey(
+            "federation.request_timeout", \.federation.requestTimeout, .duration(.seconds(1), .minutes(5))),
+        ConfigurationKey("federation.batch.window", \.federation.batch.window, .duration(.zero, .minutes(5))),
+        ConfigurationKey("federation.batch.stretch", \.federation.batch.stretch, .duration(.zero, .minutes(10))),
+        ConfigurationKey("federation.batch.lead", \.federation.batch.lead, .choice),
+        ConfigurationKey("federation.promise", \.federation.promise, .duration(.minutes(1), .hours(24))),
+        ConfigurationKey("federation.unpoll_grace", \.federation.unpollGrace, .duration(.zero, .hours(1))),
+        ConfigurationKey("federation.retry.first", \.federation.retry.first, .duration(.seconds(1), .minutes(10))),
+        ConfigurationKey("federation.retry.factor", \.federation.retry.factor, .number(1...10)),
+        ConfigurationKey("federation.retry.limit", \.federation.retry.limit, .duration(.seconds(1), .hours(24))),
+        ConfigurationKey("federation.retry.jitter", \.federation.retry.jitter, .number(0...0.5)),
+        ConfigurationKey(
+            "federation.key_validity_limit", \.federation.keyValidityLimit, .duration(.hours(1), .hours(7 * 24))),
+        ConfigurationKey(
+            "federation.watchdog.short", \.federation.watchdog.short, .duration(.seconds(5), .hours(1)),
+            effect: withWatchdogs),
+        ConfigurationKey(
+            "federation.watchdog.long", \.federation.watchdog.long, .duration(.minutes(1), .hours(24)),
+            effect: withWatchdogs),
+        ConfigurationKey(
+            "federation.silent_after", \.federation.silentAfter, .count(1...100), effect: withWatchdogs),
+        ConfigurationKey(
+            "federation.legacy.refresh", \.federation.legacy.refresh, .duration(.minutes(1), .hours(24)),
+            effect: withLegacyPeers),
+        ConfigurationKey(
+            "federation.legacy.room_limit", \.federation.legacy.roomLimit, .count(0...1_000_000),
+            effect: withLegacyPeers),
+    ]
+
+    private static let presence: [ConfigurationKey] = [
+        ConfigurationKey("presence.offline_after", \.presence.offlineAfter, .duration(.seconds(1), .hours(1))),
+        ConfigurationKey("presence.idle_after", \.presence.idleAfter, .duration(.seconds(1), .hours(24))),
+        ConfigurationKey("presence.busy_ends_after", \.presence.busyEndsAfter, .duration(.seconds(1), .hours(24))),
+        ConfigurationKey("presence.age_granularity", \.presence.ageGranularity, .duration(.seconds(1), .hours(1))),
+        ConfigurationKey(
+            "presence.status_text_limit", \.presence.statusTextLimitBytes, .size(1...StatusText.limitBytes)),
+        ConfigurationKey("presence.devices_per_user", \.presence.devicesPerUser, .count(1...1000)),
+        ConfigurationKey("presence.watch_entries_per_user", \.presence.watchEntriesPerUser, .count(1...100_000)),
+    ]
+
+    private static let social: [ConfigurationKey] = [
+        ConfigurationKey(
+            "social.heartbeat", \.social.heartbeat, .duration(.seconds(1), .minutes(10)), effect: withSocial),
+        ConfigurationKey(
+            "social.timeout", \.social.timeout, .duration(.seconds(2), .hours(1)), effect: withSocial),
+    ]
+
+    private static let store: [ConfigurationKey] = [
+        ConfigurationKey("store.file", \.store.file, .path(relativeTo: "data_directory")),
+        ConfigurationKey("store.synchronous", \.store.synchronous, .choice),
+        ConfigurationKey("store.write_behind", \.store.writeBehind, .duration(.milliseconds(10), .seconds(10))),
+    ]
+
+    private static let log: [ConfigurationKey] = [
+        ConfigurationKey("log.level", \.log.level, .choice),
+        ConfigurationKey("log.format", \.log.format, .choice),
+    ]
+}

@@ -1,0 +1,42 @@
+/// A rule that binds several keys together; checked only when each of them could be read.
+struct ConsistencyRule: Sendable {
+    /// The keys it looks at; the first is the one that a finding names.
+    let keys: [String]
+    /// What is wrong, or `nil`.
+    let finding: @Sendable (ServerConfiguration) -> String?
+
+    static let all: [ConsistencyRule] = [
+        ConsistencyRule(keys: ["federation.tls.certificate", "federation.tls.key"]) { configuration in
+            let tls = configuration.federation.tls
+            guard (tls.certificate == nil) != (tls.key == nil) else { return nil }
+            let missing = tls.key == nil ? "federation.tls.key" : "federation.tls.certificate"
+            return "TLS needs a certificate and its key; set \(missing) too, or neither"
+        },
+        ConsistencyRule(keys: ["federation.batch.stretch", "federation.batch.window"]) { configuration in
+            let batch = configuration.federation.batch
+            return tooShort(batch.stretch, than: batch.window, of: "federation.batch.window")
+        },
+        ConsistencyRule(keys: ["federation.retry.limit", "federation.retry.first"]) { configuration in
+            let retry = configuration.federation.retry
+            return tooShort(retry.limit, than: retry.first, of: "federation.retry.first")
+        },
+        ConsistencyRule(keys: ["federation.watchdog.long", "federation.watchdog.short"]) { configuration in
+            let watchdog = configuration.federation.watchdog
+            return tooShort(watchdog.long, than: watchdog.short, of: "federation.watchdog.short")
+        },
+        ConsistencyRule(keys: ["social.timeout", "social.heartbeat"]) { configuration in
+            let social = configuration.social
+            return tooShort(social.timeout, than: social.heartbeat, of: "social.heartbeat")
+        },
+        ConsistencyRule(keys: ["federation.listen", "client.listen", "federation.enabled"]) { configuration in
+            let (federation, client) = (configuration.federation, configuration.client)
+            guard federation.enabled, federation.listen == client.listen, client.listen.port != 0 else { return nil }
+            return "'\(federation.listen)' is client.listen already; write another port"
+        },
+    ]
+
+    private static func tooShort(_ duration: Duration, than other: Duration, of key: String) -> String? {
+        guard duration < other else { return nil }
+        return "\(DurationText.write(duration)) is shorter than \(key) (\(DurationText.write(other)))"
+    }
+}
