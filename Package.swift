@@ -13,9 +13,11 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioFoundationCompat: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -43,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -87,9 +90,10 @@ let package = Package(
             swiftSettings: strict),
 
         // For developers.
+        .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
         .target(
             name: "FixtureReplay",
-            dependencies: ["MatrixWire", "PresenceModel", asyncHTTPClient, nioCore],
+            dependencies: ["MatrixWire", "PresenceModel", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL],
             swiftSettings: strict),
         .target(
             name: "PresenceTestKit",
@@ -99,21 +103,36 @@ let package = Package(
         .executableTarget(
             name: "presenced",
             dependencies: [
-                "ClientGateway", "FederationEngine", "FixtureReplay", "MatrixFederation", "MatrixHTTP", "MatrixWire",
-                "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser, asyncHTTPClient,
-                crypto, hummingbirdCore, lifecycle, logging, nioCore, nioPosix, nioSSL, x509, yams,
+                "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixHTTP",
+                "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser,
+                asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,
+                nioPosix, nioSSL, yams,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "presence-lab",
             dependencies: [
-                "FederationEngine", "FixtureReplay", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime",
-                "PresenceTestKit", argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL,
+                "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceTestKit", argumentParser, crypto, nioCore, nioPosix, nioSSL,
             ],
             swiftSettings: strict),
 
         tests("PresenceModelTests", ["PresenceModel"]),
         tests("MatrixWireTests", ["MatrixWire", "PresenceModel"]),
         tests("PresenceEngineTests", ["PresenceEngine", "PresenceModel", "PresenceTestKit"]),
+        tests(
+            "PresenceStoreTests",
+            ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", grdb]),
+        tests(
+            "FixtureReplayTests", ["FixtureReplay", "MatrixWire", "PresenceModel", nioCore, nioHTTP1, nioPosix]),
+        tests("ClientGatewayTests", ["ClientGateway", "PresenceModel"]),
+        tests("TidyTests", []),
+        tests("presencedTests", ["presenced", "PresenceModel"]),
+        tests(
+            "LiveTests",
+            [
+                "LoopbackTLS", "MatrixWire", "PresenceModel", "presenced", asyncHTTPClient, nioCore,
+                nioFoundationCompat, nioPosix, nioSSL,
+            ]),
     ]
 )

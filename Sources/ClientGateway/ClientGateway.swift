@@ -20,6 +20,8 @@ public struct ClientGateway: Sendable {
         public var longPollLimit: Duration = .seconds(60)
         /// Ages leave as multiples of this.
         public var ageGranularity: Duration = .seconds(60)
+        /// A longer text is refused with 413; at most ``StatusText/limitBytes``.
+        public var statusTextLimitBytes = StatusText.limitBytes
         /// PUTs of one user: a second, and in one burst; 0 a second: no limit.
         public var putsPerSecond = 0.0
         public var putBurst = 10

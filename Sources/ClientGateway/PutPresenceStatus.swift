@@ -15,6 +15,10 @@ extension ClientGateway {
         try putRate.take(for: key.user)
         let bytes = try await request.bodyBytes(limit: configuration.bodyLimitBytes)
         let body = try PutPresenceBody.decode(bytes, allowsBusy: configuration.acceptsBusy)
+        guard (body.statusText?.utf8.count ?? 0) <= configuration.statusTextLimitBytes else {
+            throw MatrixErrorBody(
+                .tooLarge, "status_msg must not be longer than \(configuration.statusTextLimitBytes) bytes.")
+        }
         do {
             try await runtime.choose(body.state, text: body.statusText, on: key)
         } catch {

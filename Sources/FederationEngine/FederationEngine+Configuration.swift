@@ -58,6 +58,8 @@ extension FederationEngine {
         case localPublished(UserID, Presence, Urgency)
         /// From now on someone at that server may see this local user.
         case audienceAdded(UserID, ServerName)
+        /// Someone at that server may see this local user, as before the restart.
+        case audienceRestored(UserID, ServerName)
         case audienceRemoved(UserID, ServerName)
         /// The first connected observer here of a user of another server.
         case interestBegan(UserID)

@@ -5,12 +5,28 @@ extension FederationEngine {
     mutating func confirm(
         _ transaction: String, by destination: ServerName, at now: Instant, into effects: inout [Effect]
     ) {
-        guard let number = peerNumbers[destination], peers[number].inFlight?.id == transaction else { return }
+        guard let number = peerNumbers[destination], let inFlight = peers[number].inFlight,
+            inFlight.id == transaction
+        else { return }
         peers[number].inFlight = nil
         peers[number].isUnderway = false
         peers[number].failures = 0
         peers[number].retryAt = nil
+        peers[number].silenceAsked = nil
+        for message in inFlight.messages {
+            for report in message.push { extendPromise(of: report.user, number, at: now, into: &effects) }
+        }
         rearm(number, at: now)
+    }
+
+    /// The other side counts this server's word from when it took it, which may be long after it was given.
+    private mutating func extendPromise(
+        of user: UserID, _ number: Int, at now: Instant, into effects: inout [Effect]
+    ) {
+        guard peers[number].given[user] != nil else { return }
+        let hadLapsed = !hasPromise(of: user, number, at: now)
+        promise(user, to: number, at: now, into: &effects)
+        if hadLapsed { note(user, for: number, at: now) }
     }
 
     mutating func retryLater(
@@ -21,10 +37,15 @@ extension FederationEngine {
         else { return }
         peers[number].isUnderway = false
         peers[number].failures += 1
+        peers[number].silenceAsked = nil
         var wait = backoff(afterFailures: peers[number].failures)
         switch failure {
         case .unanswered(let asked):
-            if let asked { wait = max(wait, min(asked, configuration.retryLimit)) }
+            if let asked {
+                let silence = min(asked, configuration.retryLimit)
+                peers[number].silenceAsked = now + silence
+                wait = max(wait, silence)
+            }
             if carriesWithdrawn(inFlight) {
                 peers[number].inFlight = nil
                 takeBack(inFlight, number)
@@ -37,10 +58,10 @@ extension FederationEngine {
         rearm(number, at: now)
     }
 
-    /// A sign of life ends the waiting.
+    /// A sign of life ends the waiting, but for what the other side asked for itself.
     mutating func revive(_ number: Int, at now: Instant) {
         guard peers[number].retryAt != nil else { return }
-        peers[number].retryAt = nil
+        peers[number].retryAt = peers[number].silenceAsked
         peers[number].failures = 0
         rearm(number, at: now)
     }

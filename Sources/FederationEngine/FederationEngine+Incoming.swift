@@ -9,7 +9,6 @@ extension FederationEngine {
     ) {
         guard origin != server else { return }
         let number = internPeer(origin)
-        revive(number, at: now)
         guard !peers[number].recent.contains(transaction) else {
             tally.transactionsRepeated += 1
             return
@@ -17,6 +16,8 @@ extension FederationEngine {
         if peers[number].recent.count >= configuration.transactionsRemembered { peers[number].recent.removeFirst() }
         peers[number].recent.append(transaction)
         tally.transactionsReceived += 1
+        // Only what is new is a sign of life: two servers whose answers get lost would drive each other in circles.
+        revive(number, at: now)
         for message in messages { receive(message, number, at: now, into: &effects) }
     }
 
@@ -90,7 +91,8 @@ extension FederationEngine {
         peers[number].isUrgent = true
     }
 
-    private mutating func note(_ user: UserID, for number: Int, at now: Instant) {
+    /// The other side is to be told unless it was told last what holds now.
+    mutating func note(_ user: UserID, for number: Int, at now: Instant) {
         guard let local = locals[user], peers[number].said[user] != Peer.Said(local.presence) else { return }
         peers[number].dirty.insert(user)
         openWindow(number, at: now)

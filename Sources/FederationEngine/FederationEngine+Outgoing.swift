@@ -28,7 +28,7 @@ extension FederationEngine {
     private mutating func note(_ presence: Presence, of user: UserID, for number: Int, at now: Instant) {
         if peers[number].said[user] == Peer.Said(presence), !peers[number].owed.contains(user) {
             if peers[number].dirty.remove(user) != nil { tally.statesCancelledOut += 1 }
-            if !peers[number].hasSomethingToSay { peers[number].window = nil }
+            peers[number].closeEmptyWindow()
             return
         }
         peers[number].dirty.insert(user)
@@ -62,6 +62,16 @@ extension FederationEngine {
         peers[number].given[user] = given
     }
 
+    /// Whoever asked for the user before got no answer: the first word comes from here.
+    mutating func admit(_ user: UserID, to server: ServerName, at now: Instant, into effects: inout [Effect]) {
+        locals[user, default: LocalUser()].audience.insert(server)
+        let number = internPeer(server)
+        promise(user, to: number, at: now, into: &effects)
+        peers[number].owed.insert(user)
+        peers[number].isUrgent = true
+        rearm(number, at: now)
+    }
+
     /// No one at `server` may see the user any more: nothing leaves after this instant, nor is anything said of it.
     mutating func withdraw(
         _ user: UserID, from server: ServerName, at now: Instant, into effects: inout [Effect]
@@ -77,6 +87,7 @@ extension FederationEngine {
         }
         peers[number].dirty.remove(user)
         peers[number].owed.remove(user)
+        peers[number].closeEmptyWindow()
         rearm(number, at: now)
     }
 

@@ -51,6 +51,8 @@ public struct FederationEngine: Sendable {
         case .localPublished(let user, let presence, let urgency):
             publish(presence, of: user, urgency, at: now, into: &effects)
         case .audienceAdded(let user, let server):
+            admit(user, to: server, at: now, into: &effects)
+        case .audienceRestored(let user, let server):
             locals[user, default: LocalUser()].audience.insert(server)
         case .audienceRemoved(let user, let server):
             withdraw(user, from: server, at: now, into: &effects)

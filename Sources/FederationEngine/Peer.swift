@@ -63,12 +63,21 @@ struct Peer: Sendable {
     /// The outstanding transaction is with the shell; otherwise it waits for `retryAt`.
     var isUnderway = false
     var retryAt: Instant?
+    /// Until when the other side, with its latest answer, asked to be left alone.
+    var silenceAsked: Instant?
     var failures = 0
     var lastSent: Instant?
 
     init(name: ServerName) { self.name = name }
 
     var hasSomethingToSay: Bool { !dirty.isEmpty || !owed.isEmpty || !toPoll.isEmpty || !toUnpoll.isEmpty }
+
+    /// The next change opens a window of its own.
+    mutating func closeEmptyWindow() {
+        guard !hasSomethingToSay else { return }
+        window = nil
+        isUrgent = false
+    }
 }
 
 /// One user of another server whom someone here cares about, or did until lately.

@@ -52,6 +52,8 @@ extension PresenceEngine {
         case localPublished(UserID, Presence, Occasion)
         /// A server hosts someone who may see this local user.
         case audienceAdded(UserID, ServerName)
+        /// As before the restart: nothing new for that server.
+        case audienceRestored(UserID, ServerName)
         /// No one at that server may see this local user any more.
         case audienceRemoved(UserID, ServerName)
         /// The first connected local observer of a user of another server.

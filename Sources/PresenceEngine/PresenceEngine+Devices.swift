@@ -9,7 +9,7 @@ extension PresenceEngine {
         let isNew = users[number].chosen != state || users[number].statusText != text
         users[number].chosen = state
         users[number].statusText = text
-        touchLease(number, key.device, isActive: true, at: now)
+        touchLease(number, key.device, isActive: true, at: now, into: &effects)
         let saved = refresh(number, at: now, into: &effects)
         if isNew && !saved { save(number, at: now, into: &effects) }
         updateInterest(of: number, into: &effects)
@@ -17,19 +17,19 @@ extension PresenceEngine {
 
     mutating func touch(_ key: DeviceKey, isActive: Bool, at now: Instant, into effects: inout [Effect]) {
         let number = internLocal(key.user)
-        touchLease(number, key.device, isActive: isActive, at: now)
+        touchLease(number, key.device, isActive: isActive, at: now, into: &effects)
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
     }
 
     mutating func revoke(_ key: DeviceKey, at now: Instant, into effects: inout [Effect]) {
-        guard let number = numbers[key.user] else { return }
-        for stream in users[number].streams where streams[stream]?.device == key.device {
-            streams[stream] = nil
-            users[number].streams.removeAll { $0 == stream }
-            effects.append(.wake(stream))
-        }
-        users[number].devices.removeAll { $0.device == key.device }
+        guard let number = numbers[key.user],
+            let lease = users[number].devices.firstIndex(where: { $0.device == key.device })
+        else { return }
+        // Who streams is seen until the end.
+        if users[number].devices[lease].openStreams > 0 { users[number].lastSeen = now }
+        users[number].devices.remove(at: lease)
+        endStreams(of: key.device, number, into: &effects)
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
     }
@@ -39,7 +39,7 @@ extension PresenceEngine {
         let number = internLocal(key.user)
         streams[stream] = StreamRecord(user: number, device: key.device)
         users[number].streams.append(stream)
-        let lease = touchLease(number, key.device, isActive: false, at: now)
+        let lease = touchLease(number, key.device, isActive: false, at: now, into: &effects)
         users[number].devices[lease].openStreams += 1
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
@@ -59,7 +59,9 @@ extension PresenceEngine {
 
     /// Notes contact with a device; a device not held yet begins active.
     @discardableResult
-    private mutating func touchLease(_ number: Int, _ device: DeviceID, isActive: Bool, at now: Instant) -> Int {
+    private mutating func touchLease(
+        _ number: Int, _ device: DeviceID, isActive: Bool, at now: Instant, into effects: inout [Effect]
+    ) -> Int {
         users[number].lastSeen = now
         if let lease = users[number].devices.firstIndex(where: { $0.device == device }) {
             users[number].devices[lease].lastSeen = now
@@ -68,15 +70,31 @@ extension PresenceEngine {
             users[number].lastActive = now
             return lease
         }
-        if users[number].devices.count >= configuration.devicesPerUser {
-            let oldest = users[number].devices.indices.min {
-                users[number].devices[$0].lastSeen < users[number].devices[$1].lastSeen
-            }
-            if let oldest { users[number].devices.remove(at: oldest) }
-        }
+        if users[number].devices.count >= configuration.devicesPerUser { evictDevice(of: number, into: &effects) }
         users[number].lastActive = now
         users[number].devices.append(DeviceLease(device: device, lastSeen: now, lastActive: now))
         return users[number].devices.count - 1
+    }
+
+    /// Makes room for one more device: the one seen longest ago goes, and its streams end. Who streams is seen all
+    /// the time.
+    private mutating func evictDevice(of number: Int, into effects: inout [Effect]) {
+        let oldest = users[number].devices.indices.min {
+            let (left, right) = (users[number].devices[$0], users[number].devices[$1])
+            let (leftStreams, rightStreams) = (left.openStreams > 0, right.openStreams > 0)
+            return leftStreams == rightStreams ? left.lastSeen < right.lastSeen : rightStreams
+        }
+        guard let oldest else { return }
+        let device = users[number].devices.remove(at: oldest).device
+        endStreams(of: device, number, into: &effects)
+    }
+
+    private mutating func endStreams(of device: DeviceID, _ number: Int, into effects: inout [Effect]) {
+        for stream in users[number].streams where streams[stream]?.device == device {
+            streams[stream] = nil
+            users[number].streams.removeAll { $0 == stream }
+            effects.append(.wake(stream))
+        }
     }
 
     /// Derives anew what observers see of a local user, tells of it if it differs, and sets the next look.
@@ -93,12 +111,16 @@ extension PresenceEngine {
         let before = users[number].published ?? .neverActive
         users[number].published = derived
         let differs = !derived.says(theSameAs: before)
-        guard differs || occasion != nil else { return false }
         if differs { noteChange(number, into: &effects) }
-        let appeared = before.state == .offline && derived.state != .offline
-        effects.append(.localPublished(users[number].id, derived, occasion ?? (appeared ? .appeared : .changed)))
-        if differs { save(number, at: now, into: &effects) }
-        return differs
+        if differs || occasion != nil {
+            let appeared = before.state == .offline && derived.state != .offline
+            effects.append(.localPublished(users[number].id, derived, occasion ?? (appeared ? .appeared : .changed)))
+        }
+        // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected.
+        let cameOrWent = occasion == nil && users[number].devices.isEmpty == users[number].countsAsInterested
+        guard differs || cameOrWent else { return false }
+        save(number, at: now, into: &effects)
+        return true
     }
 
     private func derivePublished(_ number: Int, at now: Instant) -> Presence {
@@ -159,8 +181,11 @@ extension PresenceEngine {
 
     func save(_ number: Int, at now: Instant, into effects: inout [Effect]) {
         let user = users[number]
+        // Who is offline to others is kept as they saw the user: a restart must not show what was done since.
+        let isAway = (user.published?.state ?? .offline) == .offline
         let status = StoredStatus(
-            chosen: user.chosen, statusText: user.statusText, lastActive: user.lastActive, lastSeen: user.lastSeen,
+            chosen: user.chosen, statusText: user.statusText,
+            lastActive: isAway ? user.published?.lastActive : user.lastActive, lastSeen: user.lastSeen,
             isConnected: !user.devices.isEmpty)
         effects.append(.save(.status(user.id, status)))
     }

@@ -42,7 +42,7 @@ extension PresenceEngine {
         func consider(_ number: Int) {
             let changed = users[number].version
             guard position.map({ changed > $0 }) ?? true else { return }
-            guard users[number].isLocal || changed > 0 else { return }
+            if case .unknown(.neverHeard, _) = knowledge(of: number) { return }
             found.append((changed, number))
         }
         consider(watcher)

@@ -2,7 +2,7 @@ import PresenceModel
 
 // What other servers say of their users. Design: section 3, unknown.
 extension PresenceEngine {
-    /// Whether anyone here has `user` on their list: of anyone else nothing is kept.
+    /// Whether anyone here has `user` on their list.
     public func isWatched(_ user: UserID) -> Bool {
         guard let number = numbers[user] else { return false }
         return !users[number].watchers.isEmpty
@@ -11,7 +11,9 @@ extension PresenceEngine {
     mutating func learn(
         _ presence: Presence, of user: UserID, goodUntil: Instant?, at now: Instant, into effects: inout [Effect]
     ) {
-        guard let number = numbers[user], !users[number].isLocal, !users[number].watchers.isEmpty else { return }
+        // Of whom nobody ever had on a list nothing is kept. Whoever was taken off one may come back within the
+        // grace, when nobody asks anew.
+        guard let number = numbers[user], !users[number].isLocal else { return }
         let before = users[number].published
         var learned = presence
         // A report without an age keeps the old one. Synapse does the same.

@@ -87,6 +87,15 @@ extension PresenceEngine {
         if after == 0 { effects.append(.audienceRemoved(users[number].id, server)) }
     }
 
+    mutating func restoreAudience(of number: Int, into effects: inout [Effect]) {
+        for observed in users[number].watching where !users[observed].isLocal {
+            users[number].audience[users[observed].id.server, default: 0] += 1
+        }
+        for server in users[number].audience.keys.sorted() {
+            effects.append(.audienceRestored(users[number].id, server))
+        }
+    }
+
     /// A user with a connected device cares about everyone on their list; without one, about nobody.
     mutating func updateInterest(of number: Int, into effects: inout [Effect]) {
         let cares = !users[number].devices.isEmpty

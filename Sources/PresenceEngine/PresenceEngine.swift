@@ -78,9 +78,7 @@ public struct PresenceEngine: Sendable {
 
     private mutating func start(at now: Instant, into effects: inout [Effect]) {
         for number in users.indices {
-            for observed in users[number].watching where !users[observed].isLocal {
-                noteAudience(of: number, at: users[observed].id.server, change: 1, into: &effects)
-            }
+            restoreAudience(of: number, into: &effects)
             guard users[number].isLocal else { continue }
             refresh(number, at: now, occasion: .restarted, into: &effects)
             updateInterest(of: number, into: &effects)

@@ -53,15 +53,17 @@ public enum StatusText {
     /// From a local user a longer text is refused; from another server it is cut at a character.
     public static let limitBytes = 1024
 
-    /// The longest beginning of `text` within ``limitBytes`` that does not cut a character in two; `nil` if empty.
+    /// The longest beginning of `text` within ``limitBytes`` that does not cut a character in two, an emoji of several
+    /// parts included; `nil` if empty.
     public static func truncating(_ text: String) -> String? {
         guard !text.isEmpty else { return nil }
         guard text.utf8.count > limitBytes else { return text }
-        var end = text.utf8.index(text.startIndex, offsetBy: limitBytes)
-        while text.unicodeScalars.index(after: text.unicodeScalars.index(before: end)) != end {
-            end = text.utf8.index(before: end)
+        var room = limitBytes
+        let kept = text.prefix { character in
+            room -= character.utf8.count
+            return room >= 0
         }
-        return String(text[..<end])
+        return kept.isEmpty ? nil : String(kept)
     }
 }
 

@@ -1,6 +1,6 @@
 /// A Matrix server name: a DNS name, an IPv4 address or a bracketed IPv6 address, optionally with `:port`.
 ///
-/// At most 230 UTF-8 bytes; equality is byte for byte (peers sign and compare names that way).
+/// At most 230 bytes, all of them ASCII; equality is byte for byte (peers sign and compare names that way).
 /// Spec: appendices, server name.
 public struct ServerName: Hashable, Comparable, Sendable {
     public static let limitBytes = 230
@@ -9,60 +9,76 @@ public struct ServerName: Hashable, Comparable, Sendable {
 
     /// - Throws: ``IdentifierError``, naming the first rule broken.
     public init(parsing text: some StringProtocol) throws(IdentifierError) {
-        let bytes = text.utf8
-        guard !bytes.isEmpty else { throw .empty }
-        guard bytes.count <= ServerName.limitBytes else { throw .tooLong(limitBytes: ServerName.limitBytes) }
-        guard ServerName.split(Array(bytes)) != nil else { throw .malformedServerName }
-        self.text = String(text)
+        var copy = String(text)
+        let flaw = copy.withUTF8 { ServerName.flaw(in: $0[...]) }
+        if let flaw { throw flaw }
+        self.text = copy
     }
 
     /// For text cut out of an identifier that was checked already.
     init(checked text: String) { self.text = text }
 
     /// Host without port; an IPv6 address keeps its brackets.
-    public var host: String {
-        guard let parts = ServerName.split(Array(text.utf8)) else { return text }
-        return String(decoding: parts.host, as: UTF8.self)
-    }
+    public var host: String { parts.host }
 
     /// The port, if the name carries one.
-    public var port: Int? { ServerName.split(Array(text.utf8))?.port }
+    public var port: Int? { parts.port }
 
     /// True for `1.2.3.4` and `[::1]`: no name to look up, and the certificate is for the address.
     public var isAddressLiteral: Bool {
-        guard let host = ServerName.split(Array(text.utf8))?.host else { return false }
-        if host.first == UInt8(ascii: "[") { return true }
-        let labels = host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let host = parts.host
+        if host.hasPrefix("[") { return true }
+        let labels = host.split(separator: ".", omittingEmptySubsequences: false)
         return labels.count == 4
             && labels.allSatisfy { label in
-                !label.isEmpty && label.count <= 3 && label.allSatisfy(\.isDigit)
-                    && (Int(String(decoding: label, as: UTF8.self)) ?? 256) < 256
+                (1...3).contains(label.utf8.count) && label.utf8.allSatisfy(\.isDigit) && (Int(label) ?? 256) < 256
             }
     }
 
+    public static func == (left: ServerName, right: ServerName) -> Bool { left.text == right.text }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(text) }
+
     public static func < (left: ServerName, right: ServerName) -> Bool { left.text < right.text }
 
-    private static func split(_ bytes: [UInt8]) -> (host: ArraySlice<UInt8>, port: Int?)? {
-        let hostEnd: Int
+    private var parts: (host: String, port: Int?) {
+        var copy = text
+        return copy.withUTF8 { bytes in
+            guard let (end, port) = ServerName.split(bytes[...]) else { return (text, nil) }
+            return (String(decoding: bytes[..<end], as: UTF8.self), port)
+        }
+    }
+
+    /// The first rule that the bytes break.
+    static func flaw(in bytes: Slice<UnsafeBufferPointer<UInt8>>) -> IdentifierError? {
+        guard !bytes.isEmpty else { return .empty }
+        guard bytes.count <= limitBytes else { return .tooLong(limitBytes: limitBytes) }
+        return split(bytes) == nil ? .malformedServerName : nil
+    }
+
+    /// Where the host ends, and the port behind it.
+    private static func split(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> (hostEnd: Int, port: Int?)? {
+        var end = bytes.startIndex
         if bytes.first == UInt8(ascii: "[") {
             guard let close = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-            let inside = bytes[1..<close]
+            let inside = bytes[bytes.index(after: bytes.startIndex)..<close]
             guard (2...45).contains(inside.count), inside.contains(UInt8(ascii: ":")) else { return nil }
             guard inside.allSatisfy({ $0.isHexDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }) else {
                 return nil
             }
-            hostEnd = close + 1
+            end = close + 1
         } else {
-            hostEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
-            guard hostEnd > 0, bytes[..<hostEnd].allSatisfy(\.isHostCharacter) else { return nil }
+            while end < bytes.endIndex, bytes[end].isHostCharacter { end += 1 }
+            guard end > bytes.startIndex else { return nil }
         }
-        let rest = bytes[hostEnd...]
-        guard !rest.isEmpty else { return (bytes[..<hostEnd], nil) }
-        let digits = rest.dropFirst()
-        guard rest.first == UInt8(ascii: ":"), (1...5).contains(digits.count), digits.allSatisfy(\.isDigit),
-            let port = Int(String(decoding: digits, as: UTF8.self)), (1...65535).contains(port)
-        else { return nil }
-        return (bytes[..<hostEnd], port)
+        guard end < bytes.endIndex else { return (end, nil) }
+        guard bytes[end] == UInt8(ascii: ":"), (2...6).contains(bytes.endIndex - end) else { return nil }
+        var port = 0
+        for byte in bytes[(end + 1)...] {
+            guard byte.isDigit else { return nil }
+            port = port * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return (1...65535).contains(port) ? (end, port) : nil
     }
 }
 

@@ -8,19 +8,19 @@ public struct UserID: Hashable, Comparable, Sendable {
 
     public let text: String
     private let colonOffset: UInt8
+    /// Swift takes differently composed characters for equal; identifiers that hold any are compared by bytes.
+    private let isASCII: Bool
 
     /// - Throws: ``IdentifierError``, naming the first rule broken.
     public init(parsing text: some StringProtocol) throws(IdentifierError) {
-        let bytes = text.utf8
-        guard bytes.first == UInt8(ascii: "@") else { throw .missingSigil }
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { throw .missingServerName }
-        guard bytes.count <= UserID.limitBytes else { throw .tooLong(limitBytes: UserID.limitBytes) }
-        let offset = bytes.distance(from: bytes.startIndex, to: colon)
-        guard offset > 1 else { throw .empty }
-        guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .forbiddenCharacter }
-        _ = try ServerName(parsing: text[text.index(after: colon)...])
-        self.text = String(text)
+        var copy = String(text)
+        var offset = 0
+        var isASCII = true
+        let flaw = copy.withUTF8 { UserID.flaw(in: $0, colon: &offset, isASCII: &isASCII) }
+        if let flaw { throw flaw }
+        self.text = copy
         self.colonOffset = UInt8(offset)
+        self.isASCII = isASCII
     }
 
     /// The server that the user lives on.
@@ -36,11 +36,34 @@ public struct UserID: Hashable, Comparable, Sendable {
         text.utf8.dropFirst(Int(colonOffset) + 1).elementsEqual(server.text.utf8)
     }
 
-    public static func == (left: UserID, right: UserID) -> Bool { left.text == right.text }
+    public static func == (left: UserID, right: UserID) -> Bool {
+        left.text == right.text && (left.isASCII || left.text.utf8.elementsEqual(right.text.utf8))
+    }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
-    public static func < (left: UserID, right: UserID) -> Bool { left.text < right.text }
+    public static func < (left: UserID, right: UserID) -> Bool {
+        guard left.isASCII, right.isASCII else { return left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+        return left.text < right.text
+    }
+
+    /// The first rule that the bytes break; where the colon is, and whether all of them are ASCII.
+    private static func flaw(
+        in bytes: UnsafeBufferPointer<UInt8>, colon: inout Int, isASCII: inout Bool
+    ) -> IdentifierError? {
+        guard bytes.first == UInt8(ascii: "@") else { return .missingSigil }
+        var hasForbidden = false
+        for (index, byte) in bytes.enumerated() {
+            if byte == UInt8(ascii: ":"), colon == 0 { colon = index }
+            if byte <= 0x20 || byte == 0x7F { hasForbidden = true }
+            if byte >= 0x80 { isASCII = false }
+        }
+        guard colon > 0 else { return .missingServerName }
+        guard bytes.count <= limitBytes else { return .tooLong(limitBytes: limitBytes) }
+        guard colon > 1 else { return .empty }
+        guard !hasForbidden else { return .forbiddenCharacter }
+        return ServerName.flaw(in: bytes[(colon + 1)...])
+    }
 
     private var colonIndex: String.Index { text.utf8.index(text.startIndex, offsetBy: Int(colonOffset)) }
 }

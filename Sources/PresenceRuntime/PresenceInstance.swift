@@ -99,6 +99,7 @@ public struct PresenceInstance: Sendable {
         case .localPublished(let user, let presence, let occasion):
             tell(.localPublished(user, presence, PresenceInstance.urgency(of: occasion)), at: now)
         case .audienceAdded(let user, let server): tell(.audienceAdded(user, server), at: now)
+        case .audienceRestored(let user, let server): tell(.audienceRestored(user, server), at: now)
         case .audienceRemoved(let user, let server): tell(.audienceRemoved(user, server), at: now)
         case .interestBegan(let user): tell(.interestBegan(user), at: now)
         case .interestEnded(let user): tell(.interestEnded(user), at: now)

@@ -72,6 +72,8 @@ public actor PresenceRuntime {
     private func dispatch(_ transaction: OutgoingTransaction) {
         guard !isStopped else { return }
         Task {
+            // What a transaction promises is on disk before it leaves; a disk that fails is no reason to say nothing.
+            try? await journal.settle()
             let outcome = await delivery.deliver(transaction)
             switch outcome {
             case .delivered:

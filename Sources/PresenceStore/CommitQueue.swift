@@ -4,9 +4,9 @@ import PresenceRuntime
 ///
 /// Rows gather while a transaction runs; all who wait for any of them share the next one. The writer is called when
 /// someone waits or the write-behind time is over, and goes on until neither holds.
-struct CommitQueue<Waiter> {
+struct CommitQueue<Waiter: Sendable>: Sendable {
     /// Rows of one transaction, and who waits for it.
-    struct Group {
+    struct Group: Sendable {
         var rows = PendingRows()
         var waiters: [Waiter] = []
     }
@@ -20,13 +20,13 @@ struct CommitQueue<Waiter> {
         case closed
     }
 
-    struct Finish {
+    struct Finish: Sendable {
         var waiters: [Waiter]
         /// Nobody asks for the rows that were put back: the write-behind must.
         var armsWriteBehind: Bool
     }
 
-    private enum Writer {
+    private enum Writer: Sendable {
         case resting
         /// Called, or between two transactions: it will take what there is.
         case called
@@ -39,7 +39,7 @@ struct CommitQueue<Waiter> {
     private var isWriteBehindArmed = false
     /// The write-behind time is over for rows that nobody waits for.
     private var isOverdue = false
-    private var isClosed = false
+    private(set) var isClosed = false
     private var rowsRefused = 0
 
     /// Rows not on disk yet, those being written included.
@@ -123,8 +123,3 @@ struct CommitQueue<Waiter> {
         return true
     }
 }
-
-extension CommitQueue: Sendable where Waiter: Sendable {}
-extension CommitQueue.Group: Sendable where Waiter: Sendable {}
-extension CommitQueue.Finish: Sendable where Waiter: Sendable {}
-extension CommitQueue.Writer: Sendable where Waiter: Sendable {}

@@ -7,9 +7,9 @@ import PresenceRuntime
 ///
 /// Bounded by the number of keys (users, watch list entries, promises, servers), not by the number of appends: the
 /// engines' own bounds hold for it.
-struct PendingRows {
+struct PendingRows: Sendable {
     /// What a row is found by in its table.
-    private enum Key: Hashable {
+    private enum Key: Hashable, Sendable {
         case status(UserID)
         case entry(observer: UserID, observed: UserID)
         case remote(UserID)

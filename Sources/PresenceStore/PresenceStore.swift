@@ -90,7 +90,7 @@ public final class PresenceStore: Journal, Sendable {
     /// - Throws: ``PresenceStoreError``: unwritten or closed.
     public func nextBoot() throws(PresenceStoreError) -> UInt64 {
         do {
-            return try database.writeWithoutTransaction { database in
+            return try access { database in
                 try Configuration.Synchronous.full.apply(to: database)
                 let boot = try PresenceStore.raiseBoot(in: database)
                 try configuration.synchronous.apply(to: database)
@@ -108,9 +108,13 @@ public final class PresenceStore: Journal, Sendable {
         reporting report: (SkippedRows) -> Void = { _ in }
     ) throws(PresenceStoreError) -> PresenceInstance.Snapshot {
         do {
-            let (snapshot, skipped) = try database.read { database in
+            let (snapshot, skipped) = try access { database in
                 var reader = SnapshotReader(database)
-                let snapshot = try reader.snapshot()
+                var snapshot = PresenceInstance.Snapshot()
+                try database.inTransaction(.deferred) {
+                    snapshot = try reader.snapshot()
+                    return .commit
+                }
                 return (snapshot, reader.skipped)
             }
             for rows in skipped { report(rows) }
@@ -166,6 +170,16 @@ public final class PresenceStore: Journal, Sendable {
 
 // The writer: it lives on the database's own serial queue.
 extension PresenceStore {
+    /// Takes its turn on the writer's queue. GRDB does not survive every use of a closed connection.
+    private func access<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try database.writeWithoutTransaction { database in
+            guard !queue.withLock({ $0.isClosed }) else {
+                throw PresenceStoreError(.closed, path, "was closed before")
+            }
+            return try body(database)
+        }
+    }
+
     private func armWriteBehind() {
         Task {
             await surroundings.delay(configuration.writeBehind)

@@ -62,7 +62,7 @@ extension PresenceStoreError {
     }
 
     static func reading(_ path: String, _ cause: any Error) -> PresenceStoreError {
-        if isMisuse(cause) { return PresenceStoreError(.closed, path, "was closed before", cause: cause) }
+        if let cause = cause as? PresenceStoreError { return cause }
         return PresenceStoreError(
             .unreadable, path, "cannot be read: \(reason(of: cause)) Nothing was changed.", cause: cause)
     }
@@ -77,13 +77,9 @@ extension PresenceStoreError {
 
     /// The boot number could not be raised.
     static func booting(_ path: String, _ cause: any Error) -> PresenceStoreError {
-        if isMisuse(cause) { return PresenceStoreError(.closed, path, "was closed before", cause: cause) }
+        if let cause = cause as? PresenceStoreError { return cause }
         return PresenceStoreError(
             .unwritten, path, "the boot number was not raised: \(reason(of: cause)) The old one stands.", cause: cause)
-    }
-
-    private static func isMisuse(_ cause: any Error) -> Bool {
-        (cause as? DatabaseError)?.resultCode == .SQLITE_MISUSE
     }
 
     /// A sentence or two: what SQLite met, and what would mend it. Holds no values of rows.

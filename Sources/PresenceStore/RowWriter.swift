@@ -13,7 +13,7 @@ struct RowWriter {
     private enum Sentence: Int, CaseIterable {
         case putStatus, putEntry, removeEntry, putRemote, putGiven, removeGiven, putAsked, removeAsked, putPeer
 
-        // The cast: a text with a NUL comes as bytes, see `Statement` argument `bytes(of:)`.
+        // The cast: a text with a NUL comes as bytes, see `bindable(_:)`.
         var sql: String {
             switch self {
             case .putStatus:

@@ -84,8 +84,10 @@ struct SnapshotReader {
             do {
                 elements.append(try parse(row))
             } catch {
-                let first = bad ?? SkippedRows(
-                    table: table, count: 0, firstKey: row.lossyText(0), firstColumn: columns[error.number])
+                let first =
+                    bad
+                    ?? SkippedRows(
+                        table: table, count: 0, firstKey: row.lossyText(0), firstColumn: columns[error.number])
                 bad = first
                 bad?.count += 1
             }

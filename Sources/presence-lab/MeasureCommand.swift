@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import MatrixWire
+
+/// `presence-lab measure`: how much it takes. Prints figures and judges nothing.
+struct MeasureCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "measure", abstract: "Measure engines, PUT status and signed transactions.",
+        discussion: """
+            Without --engine, --put or --transactions all three are measured. The servers are child processes on \
+            loopback with folders of their own; nothing else is touched.
+            """)
+
+    @Flag(help: "The engines alone, on one core.")
+    var engine = false
+
+    @Flag(help: "PUT status over HTTP, with store.synchronous full and normal.")
+    var put = false
+
+    @Flag(help: "Signed presence transactions over TLS.")
+    var transactions = false
+
+    @Option(help: "How long each of them runs, 1 to 600.")
+    var seconds = 10.0
+
+    @Option(help: "Connections to the server, 1 to 256 (transactions: at most 16).")
+    var connections = 16
+
+    @Option(help: "Requests under way at once on each connection, 1 to 64.")
+    var pipeline = 1
+
+    @Option(help: "The server's executable; by default the one beside this one.")
+    var presenced: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard (1...600).contains(seconds) else { throw ValidationError("--seconds must be 1 to 600") }
+        guard (1...256).contains(connections) else { throw ValidationError("--connections must be 1 to 256") }
+        guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
+    }
+
+    func run() async throws {
+        let all = !engine && !put && !transactions
+        let machine = Machine()
+        var measurements: [Measurement] = []
+        func report(_ measurement: Measurement) {
+            measurements.append(measurement)
+            if !json { measurement.printText() }
+        }
+        if !json { print(machine.text) }
+        if engine || all {
+            report(try EngineLoad.measure(seconds: seconds))
+            report(try FederationEngineLoad.measure(seconds: seconds))
+        }
+        if put || all {
+            let load = StatusLoad(
+                presenced: executable, seconds: seconds, connections: connections, pipeline: pipeline)
+            for synchronous in ["full", "normal"] { report(try await load.measure(synchronous: synchronous)) }
+        }
+        if transactions || all {
+            let load = TransactionLoad(
+                presenced: executable, seconds: seconds, connections: connections, pipeline: pipeline)
+            report(try await load.measure())
+        }
+        guard json else { return }
+        let document: JSONValue = [
+            "machine": [
+                "cores": .integer(Int64(machine.cores)), "model": .string(machine.model),
+                "memory_bytes": .integer(Int64(machine.memoryBytes)), "build": .string(machine.build),
+            ],
+            "measurements": .array(measurements.map(\.json)),
+        ]
+        print(String(decoding: CanonicalJSON.encode(document), as: UTF8.self))
+    }
+
+    private var executable: String {
+        if let presenced { return presenced }
+        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        return own.deletingLastPathComponent().appending(path: "presenced").path
+    }
+}

@@ -1,0 +1,43 @@
+import Foundation
+
+/// The machine that a measurement was made on.
+struct Machine: Sendable {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let model: String
+    let memoryBytes = ProcessInfo.processInfo.physicalMemory
+    #if DEBUG
+        let build = "debug build: the figures are worth nothing"
+    #else
+        let build = "release build"
+    #endif
+
+    init() {
+        let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
+        let line = lines.first { $0.hasPrefix("model name") }
+        model = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown model"
+    }
+
+    var text: String { "\(cores) cores, \(model), \(memoryBytes >> 30) GiB, \(build)" }
+}
+
+/// What a process has used of the machine, from `/proc`.
+struct ProcessUse: Sendable {
+    /// User and system time together.
+    var cpuSeconds: Double
+    /// The most memory it ever had.
+    var peakMemoryBytes: Double
+
+    /// `nil` if there is no such process.
+    init?(pid: Int32) {
+        guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+            let close = stat.lastIndex(of: ")")
+        else { return nil }
+        // The name in brackets may hold blanks; state follows it, and utime and stime are the 12th and 13th from there.
+        let fields = stat[stat.index(after: close)...].split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
+        cpuSeconds = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        peakMemoryBytes = (peak?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) * 1024
+    }
+}

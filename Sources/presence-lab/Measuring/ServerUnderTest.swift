@@ -1,0 +1,118 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// A real `presenced serve` on free loopback ports, as a child process with a folder of its own.
+final class ServerUnderTest {
+    static let name = "lab.localhost"
+    private static let startLimit = Duration.seconds(20)
+    private static let stopLimit = Duration.seconds(15)
+
+    let clientPort: Int
+    let federationPort: Int
+    private let process: Process
+    private let logPath: String
+
+    var pid: Int32 { process.processIdentifier }
+
+    /// - Parameters:
+    ///   - settings: further lines of the configuration, whole sections without `client`, `tokens` and `log`.
+    ///   - federation: what stands in the section `federation`; `nil` switches it off.
+    static func start(
+        presenced: String, in folder: LabFolder, users: [LabUser], settings: String, federation: String? = nil
+    ) async throws -> ServerUnderTest {
+        guard FileManager.default.isExecutableFile(atPath: presenced) else {
+            throw LabError("\(presenced) cannot be run; say where it is with --presenced")
+        }
+        let ports = try await freePorts(2)
+        try folder.write(LabUser.tokenFile(for: users), to: "tokens.json")
+        let federationSection =
+            federation.map { "federation:\n  enabled: true\n  listen: 127.0.0.1:\(ports[1])\n\($0)" } ?? ""
+        let configuration = """
+            server_name: \(name)
+            data_directory: \(folder.path)
+            client:
+              listen: 127.0.0.1:\(ports[0])
+            tokens:
+              file: tokens.json
+            log:
+              level: warning
+            \(settings)
+            \(federationSection)
+
+            """
+        let path = try folder.write(configuration, to: "presenced.yaml")
+        let server = try ServerUnderTest(presenced, configuration: path, ports, log: folder.file("presenced.log"))
+        do {
+            try await server.waitUntilListening(on: federation == nil ? [ports[0]] : ports)
+        } catch {
+            await server.stop()
+            throw error
+        }
+        return server
+    }
+
+    private init(_ presenced: String, configuration: String, _ ports: [Int], log: String) throws {
+        clientPort = ports[0]
+        federationPort = ports[1]
+        logPath = log
+        guard FileManager.default.createFile(atPath: log, contents: nil), let output = FileHandle(forWritingAtPath: log)
+        else { throw LabError("cannot write \(log)") }
+        process = Process()
+        process.executableURL = URL(filePath: presenced)
+        process.arguments = ["serve", "--config", configuration]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+    }
+
+    /// SIGTERM, and SIGKILL for who does not listen.
+    func stop() async {
+        guard process.isRunning else { return }
+        process.terminate()
+        let deadline = ContinuousClock.now + ServerUnderTest.stopLimit
+        while process.isRunning, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        if process.isRunning { kill(pid, SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    func use() throws -> ProcessUse {
+        guard let use = ProcessUse(pid: pid) else { throw LabError("presenced has ended: \(lastLines)") }
+        return use
+    }
+
+    private func waitUntilListening(on ports: [Int]) async throws {
+        let deadline = ContinuousClock.now + ServerUnderTest.startLimit
+        for port in ports {
+            while true {
+                guard process.isRunning, ContinuousClock.now < deadline else {
+                    throw LabError("presenced does not listen on port \(port): \(lastLines)")
+                }
+                let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                if let channel = try? await bootstrap.connect(host: "127.0.0.1", port: port).get() {
+                    try? await channel.close()
+                    break
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private var lastLines: String {
+        let log = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
+        return log.split(separator: "\n").suffix(5).joined(separator: "\n")
+    }
+
+    /// Ports that nobody has at this moment, and hardly anybody will until the server takes them.
+    private static func freePorts(_ count: Int) async throws -> [Int] {
+        var channels: [any Channel] = []
+        for _ in 0..<count {
+            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            channels.append(try await bootstrap.bind(host: "127.0.0.1", port: 0).get())
+        }
+        let ports = channels.compactMap { $0.localAddress?.port }
+        for channel in channels { try await channel.close() }
+        return ports
+    }
+}

@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// `presence-lab`: for developers of presenced.
+@main
+struct PresenceLab: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "presence-lab", abstract: "Replay recorded conversations, and measure.",
+        subcommands: [ReplayCommand.self, CheckSignaturesCommand.self, MeasureCommand.self])
+}

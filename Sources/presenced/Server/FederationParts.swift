@@ -1,0 +1,91 @@
+import FederationEngine
+import Foundation
+import Logging
+import MatrixFederation
+import MatrixHTTP
+import MatrixWire
+import NIOPosix
+import PresenceModel
+import PresenceRuntime
+
+/// What a server needs to talk to others.
+struct FederationParts: Sendable {
+    let signingKeys: [SigningKey]
+    let transport: FederationTransport
+    let keys: KeyRing
+    let sender: TransactionSender
+
+    /// `nil` where federation is switched off.
+    /// - Throws: ``StartFailure``.
+    init?(_ configuration: ServerConfiguration, clock: AnchoredClock, logger: Logger) throws {
+        guard configuration.federation.enabled else { return nil }
+        signingKeys = try FederationParts.loadOrMakeKeys(configuration, logger: logger)
+        var settings = FederationTransport.Configuration()
+        settings.extraAuthorities = configuration.federation.caFile
+        settings.requestTimeout = configuration.federation.requestTimeout
+        settings.resolve = configuration.federation.resolve.mapValues { .init(host: $0.host, port: $0.port) }
+        do {
+            transport = try FederationTransport(
+                configuration: settings, group: MultiThreadedEventLoopGroup.singleton)
+        } catch {
+            throw StartFailure(
+                "cannot use federation.ca_file; it must be PEM certificates",
+                ["path": "\(configuration.federation.caFile ?? "")", "reason": "\(error)"])
+        }
+        keys = KeyRing(
+            pinned: try FederationParts.readPinnedKeys(configuration.federation.pinnedKeys), transport: transport,
+            clock: clock, validityLimit: configuration.federation.keyValidityLimit, logger: logger)
+        sender = TransactionSender(
+            server: configuration.serverName, key: signingKeys[0], transport: transport,
+            busyValue: configuration.federation.busyAs.value,
+            ageGranularity: configuration.presence.ageGranularity, logger: logger)
+    }
+
+    private static func loadOrMakeKeys(_ configuration: ServerConfiguration, logger: Logger) throws -> [SigningKey] {
+        let path = configuration.signingKeyPath
+        do {
+            if configuration.federation.signingKey == nil, !FileManager.default.fileExists(atPath: path) {
+                let key = try SigningKey.create(path: path)
+                logger.notice("made a signing key", metadata: ["path": "\(path)", "key": "\(key.id)"])
+                return [key]
+            }
+            return try SigningKey.load(path: path)
+        } catch let error as SigningKeyFileError {
+            throw StartFailure("cannot use the signing key", ["path": "\(error.path)", "reason": "\(error.message)"])
+        }
+    }
+
+    /// `{"verify_keys":{server:{key_id:"<base64>"}}}`
+    static func readPinnedKeys(_ path: String?) throws -> KeyRing.Pinned {
+        guard let path else { return [:] }
+        func fail(_ reason: String) -> StartFailure {
+            StartFailure("cannot use federation.pinned_keys", ["path": "\(path)", "reason": "\(reason)"])
+        }
+        guard let contents = FileManager.default.contents(atPath: path) else { throw fail("cannot be read") }
+        guard let servers = try? JSONParser.lenient.parse(Array(contents)).value["verify_keys"]?.object else {
+            throw fail("is not JSON with an object verify_keys")
+        }
+        var pinned: KeyRing.Pinned = [:]
+        for member in servers.members {
+            guard let server = try? ServerName(parsing: member.key), let keys = member.value.object else {
+                throw fail("'\(member.key)' is not a server name with an object of keys")
+            }
+            for key in keys.members {
+                guard let id = try? SigningKeyID(parsing: key.key), let text = key.value.string,
+                    let bytes = Base64.decode(text), bytes.count == 32
+                else { throw fail("'\(key.key)' of \(server) is not a key id with 32 bytes in base64") }
+                pinned[server, default: [:]][id] = bytes
+            }
+        }
+        return pinned
+    }
+}
+
+extension ServerConfiguration.BusyForm {
+    var value: BusyValue {
+        switch self {
+        case .msc3026: .msc3026
+        case .unavailable: .unavailable
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import ClientGateway
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import MatrixFederation
+import MatrixHTTP
+import NIOPosix
+import NIOSSL
+import PresenceRuntime
+import Synchronization
+
+/// The addresses that a server answers at.
+struct Listeners: Sendable {
+    struct Named: Sendable {
+        var name: String
+        var listener: MatrixListener
+    }
+
+    let all: [Named]
+    let ports: BoundPorts
+
+    /// - Throws: ``StartFailure`` if the certificate or its key cannot be used.
+    init(
+        _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: TokenSource,
+        federation: FederationParts?, clock: AnchoredClock, logger: Logger
+    ) throws {
+        let ports = BoundPorts(expected: federation == nil ? 1 : 2)
+        self.ports = ports
+        let group = MultiThreadedEventLoopGroup.singleton
+        let plain = HTTPServerBuilder.bounded(idleTimeout: Listeners.idleTimeout)
+        func named(
+            _ name: String, _ address: NetworkAddress, _ server: HTTPServerBuilder, _ routes: RouteTable,
+            _ origins: MatrixListener.Origins
+        ) -> Named {
+            let listener = MatrixListener(
+                host: address.host, port: address.port, server: server, group: group, routes: routes,
+                origins: origins, logger: logger
+            ) { port in
+                logger.info("listening", metadata: ["listener": "\(name)", "host": "\(address.host)", "port": "\(port)"])
+                ports.note(port, of: name)
+            }
+            return Named(name: name, listener: listener)
+        }
+        let clients = ClientGateway(
+            server: configuration.serverName, runtime: runtime, tokens: tokens,
+            configuration: configuration.gatewayConfiguration, clock: clock)
+        var all = [
+            named(
+                "client", configuration.client.listen, plain, clients.routes,
+                configuration.client.cors ? .any : .sameOnly)
+        ]
+        if let federation {
+            let gateway = FederationGateway(
+                server: configuration.serverName, signingKeys: federation.signingKeys, keys: federation.keys,
+                runtime: runtime, configuration: configuration.federationGatewayConfiguration, clock: clock,
+                logger: logger)
+            let server = try configuration.federation.tls.pair.map { try Listeners.tls(plain, $0) } ?? plain
+            all.append(named("federation", configuration.federation.listen, server, gateway.routes, .sameOnly))
+        }
+        self.all = all
+    }
+
+    /// Longer than the longest wait of a long-poll between two bytes.
+    private static let idleTimeout = Duration.minutes(15)
+
+    private static func tls(
+        _ base: HTTPServerBuilder, _ files: (certificate: String, key: String)
+    ) throws -> HTTPServerBuilder {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
+            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
+            let settings = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            return try .tls(base, tlsConfiguration: settings)
+        } catch {
+            throw StartFailure(
+                "cannot use federation.tls; both files must be PEM and belong together",
+                ["certificate": "\(files.certificate)", "key": "\(files.key)", "reason": "\(error)"])
+        }
+    }
+}
+
+/// Which ports the listeners got, once all of them listen.
+final class BoundPorts: Sendable {
+    private struct State {
+        var ports: [String: Int] = [:]
+        var waiting: [CheckedContinuation<[String: Int], Never>] = []
+    }
+
+    private let expected: Int
+    private let state = Mutex(State())
+
+    init(expected: Int) { self.expected = expected }
+
+    func note(_ port: Int, of name: String) {
+        let ready = state.withLock { state -> State in
+            state.ports[name] = port
+            guard state.ports.count == expected else { return State() }
+            defer { state.waiting = [] }
+            return state
+        }
+        for continuation in ready.waiting { continuation.resume(returning: ready.ports) }
+    }
+
+    /// The ports by the listeners' names; returns when all of them listen.
+    func all() async -> [String: Int] {
+        await withCheckedContinuation { continuation in
+            let ready = state.withLock { state -> [String: Int]? in
+                guard state.ports.count < expected else { return state.ports }
+                state.waiting.append(continuation)
+                return nil
+            }
+            if let ready { continuation.resume(returning: ready) }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import ClientGateway
+import Foundation
+import HummingbirdCore
+import Logging
+import MatrixFederation
+import MatrixHTTP
+import NIOPosix
+import PresenceModel
+import PresenceRuntime
+import PresenceStore
+import ServiceLifecycle
+
+/// One server, put together from its parts: store, engines, shells, listeners. No rules in here.
+struct PresenceServer: Sendable {
+    let configuration: ServerConfiguration
+    let runtime: PresenceRuntime
+    let tokens: TokenSource
+    let listeners: Listeners
+    private let store: PresenceStore
+    private let federation: FederationParts?
+    private let logger: Logger
+
+    /// Opens and reads everything, and starts the engines; nothing listens yet.
+    /// - Throws: ``StartFailure``.
+    static func prepare(_ configuration: ServerConfiguration, logger: Logger) async throws -> PresenceServer {
+        try makeFolder(configuration.dataDirectory)
+        let clock = AnchoredClock(wallMilliseconds: wallMilliseconds())
+        let tokens = try openTokens(configuration, clock: clock)
+        let (store, boot, snapshot) = try openStore(configuration)
+        let federation = try FederationParts(configuration, clock: clock, logger: logger)
+        let runtime = PresenceRuntime(
+            instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
+            journal: store, delivery: federation?.sender ?? NoDelivery(), boot: boot)
+        await runtime.start(from: snapshot)
+        let listeners = try Listeners(
+            configuration, runtime: runtime, tokens: tokens, federation: federation, clock: clock, logger: logger)
+        return PresenceServer(
+            configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, store: store,
+            federation: federation, logger: logger)
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until `stop` returns.
+    /// - Parameter stop: for a server inside another program, which keeps the signals.
+    func run(until stop: (@Sendable () async -> Void)? = nil) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services.map { .init(service: $0) },
+                gracefulShutdownSignals: stop == nil ? [.sigterm, .sigint] : [], logger: quietLogger))
+        let stopper = stop.map { stop in
+            Task {
+                await stop()
+                await group.triggerGracefulShutdown()
+            }
+        }
+        defer { stopper?.cancel() }
+        logger.info(
+            "starting", metadata: ["server_name": "\(configuration.serverName)", "version": "\(Presenced.version)"])
+        do {
+            try await group.run()
+        } catch let error as ListenFailure {
+            throw StartFailure(
+                "cannot listen; nothing was changed; is another program on the port, or the address not ours?",
+                ["listener": "\(error.name)", "reason": "\(error.reason)"])
+        }
+        logger.info("stopped; everything is on disk")
+    }
+
+    /// In the order of their start; they stop in the reverse order: streams, listeners, and last the engines.
+    private var services: [any Service] {
+        var services: [any Service] = [
+            Part { [runtime, store, federation] in
+                try? await gracefulShutdown()
+                try await runtime.stop()
+                try await store.close()
+                try await federation?.transport.shutdown()
+            }
+        ]
+        for listener in listeners.all {
+            services.append(
+                Part {
+                    do {
+                        try await listener.listener.run()
+                    } catch {
+                        throw ListenFailure(name: listener.name, reason: "\(error)")
+                    }
+                })
+        }
+        services.append(Part { try await followTokens() })
+        services.append(
+            Part { [runtime] in
+                try? await gracefulShutdown()
+                await runtime.endStreams()
+            })
+        return services
+    }
+
+    /// Takes up changes of the token file, and ends what revoked tokens have open.
+    private func followTokens() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                let change = tokens.refresh()
+                for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
+                if let problem = change.problem {
+                    logger.error(
+                        "the token file changed and cannot be used; the tokens of before hold until it is mended",
+                        metadata: ["reason": "\(problem)"])
+                }
+            }
+        }
+    }
+
+    private var quietLogger: Logger {
+        var quiet = logger
+        quiet.logLevel = .warning
+        return quiet
+    }
+}
+
+/// One thing that runs as long as the server.
+private struct Part: Service {
+    let operation: @Sendable () async throws -> Void
+
+    init(_ operation: @escaping @Sendable () async throws -> Void) { self.operation = operation }
+
+    func run() async throws { try await operation() }
+}
+
+private struct ListenFailure: Error {
+    var name: String
+    var reason: String
+}
+
+extension PresenceServer {
+    static func wallMilliseconds() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    private static func makeFolder(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw StartFailure(
+                "cannot make the data folder; set data_directory to a folder that may be written",
+                ["path": "\(path)", "reason": "\(error.localizedDescription)"])
+        }
+    }
+
+    private static func openTokens(
+        _ configuration: ServerConfiguration, clock: AnchoredClock
+    ) throws -> TokenSource {
+        do throws(TokenFileError) {
+            return try TokenSource(file: TokenFile(path: configuration.tokenFilePath), clock: { clock.now })
+        } catch {
+            throw StartFailure("cannot use the token file; it was left as it is", ["reason": "\(error)"])
+        }
+    }
+
+    private static func openStore(
+        _ configuration: ServerConfiguration
+    ) throws -> (PresenceStore, UInt64, PresenceInstance.Snapshot) {
+        do {
+            let store = try PresenceStore(
+                path: configuration.storeFilePath,
+                configuration: configuration.storeConfiguration)
+            return (store, try store.nextBoot(), try store.load())
+        } catch {
+            throw StartFailure(
+                "cannot use the database; nothing was changed", ["path": "\(configuration.storeFilePath)", "reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ClientGateway
+import FederationEngine
+import MatrixFederation
+import PresenceEngine
+import PresenceRuntime
+import PresenceStore
+
+// What the operator set, in the words of each target.
+extension ServerConfiguration {
+    /// - Parameters:
+    ///   - boot: higher at every start.
+    ///   - seed: of everything that chance decides.
+    func instance(boot: UInt64, seed: UInt64) -> PresenceInstance {
+        PresenceInstance(
+            presence: PresenceEngine(server: serverName, configuration: presenceConfiguration),
+            federation: FederationEngine(
+                server: serverName, configuration: federationConfiguration, boot: boot, seed: seed),
+            federates: federation.enabled)
+    }
+
+    private var presenceConfiguration: PresenceEngine.Configuration {
+        var settings = PresenceEngine.Configuration()
+        settings.offlineAfter = presence.offlineAfter
+        settings.idleAfter = presence.idleAfter
+        settings.busyEndsAfter = presence.busyEndsAfter
+        settings.ageGranularity = presence.ageGranularity
+        settings.devicesPerUser = presence.devicesPerUser
+        settings.watchEntriesPerUser = presence.watchEntriesPerUser
+        return settings
+    }
+
+    private var federationConfiguration: FederationEngine.Configuration {
+        var settings = FederationEngine.Configuration()
+        settings.batchWindow = federation.batch.window
+        settings.batchStretch = federation.batch.stretch
+        settings.batchLead = federation.batch.lead == .immediate ? .immediate : .window
+        settings.promise = federation.promise
+        settings.unpollGrace = federation.unpollGrace
+        settings.retryFirst = federation.retry.first
+        settings.retryFactor = federation.retry.factor
+        settings.retryLimit = federation.retry.limit
+        settings.retryJitter = federation.retry.jitter
+        return settings
+    }
+
+    var gatewayConfiguration: ClientGateway.Configuration {
+        var settings = ClientGateway.Configuration()
+        settings.bodyLimitBytes = client.bodyLimitBytes
+        settings.acceptsBusy = client.acceptBusy
+        settings.busyValue = client.busyAs.value
+        settings.streamKeepalive = client.streamKeepalive
+        settings.longPollLimit = client.longPollLimit
+        settings.ageGranularity = presence.ageGranularity
+        settings.statusTextLimitBytes = presence.statusTextLimitBytes
+        settings.putsPerSecond = client.rateLimit.perSecond
+        settings.putBurst = client.rateLimit.burst
+        return settings
+    }
+
+    var federationGatewayConfiguration: FederationGateway.Configuration {
+        var settings = FederationGateway.Configuration()
+        settings.bodyLimitBytes = federation.bodyLimitBytes
+        settings.version = Presenced.version
+        return settings
+    }
+
+    var storeConfiguration: PresenceStore.Configuration {
+        var settings = PresenceStore.Configuration()
+        settings.synchronous = store.synchronous == .full ? .full : .normal
+        settings.writeBehind = store.writeBehind
+        return settings
+    }
+}

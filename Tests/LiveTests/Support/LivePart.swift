@@ -1,0 +1,36 @@
+import Foundation
+
+/// A real part that a test needs and a machine may not have. What is not there is noted for the last lines of
+/// `make test`.
+enum LivePart {
+    /// The Python of a virtual environment with Synapse in it, as `Tests/Live/set-up.sh` makes it.
+    static let synapsePython: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        let home = environment["HOME"] ?? ""
+        let cache =
+            environment["PRESENCED_CACHE"] ?? "\(environment["XDG_CACHE_HOME"] ?? "\(home)/.cache")/presenced"
+        let folder = "\(cache)/synapse-1.163.2"
+        let python = "\(folder)/bin/python"
+        guard FileManager.default.fileExists(atPath: "\(folder)/.finished"),
+            FileManager.default.isExecutableFile(atPath: python)
+        else {
+            note("Synapse 1.163.2: not installed at \(folder); run Tests/Live/set-up.sh to see why")
+            return nil
+        }
+        return python
+    }()
+
+    /// The root of the checkout.
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    private static func note(_ line: String) {
+        FileHandle.standardError.write(Data("SKIPPED: \(line)\n".utf8))
+        guard let path = ProcessInfo.processInfo.environment["PRESENCED_SKIPS"],
+            let file = FileHandle(forWritingAtPath: path)
+        else { return }
+        _ = try? file.seekToEnd()
+        try? file.write(contentsOf: Data("\(line)\n".utf8))
+        try? file.close()
+    }
+}

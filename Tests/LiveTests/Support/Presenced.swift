@@ -1,0 +1,138 @@
+import AsyncHTTPClient
+import Foundation
+import MatrixWire
+import PresenceModel
+
+/// A real presenced as its own process, and what its clients do.
+final class Presenced: Sendable {
+    struct User: Sendable {
+        var id: String
+        var token: String
+    }
+
+    struct Settings: Sendable {
+        var name: String
+        var clientPort: Int
+        var federationPort: Int
+        var certificate: String
+        var certificateKey: String
+        var authority: String
+        var signingKey: String?
+        var pinnedKeys: String?
+        var resolve: [String: String] = [:]
+        /// Short, so that tests need not wait for batches.
+        var batchWindow = "200ms"
+    }
+
+    let settings: Settings
+    let folder: String
+    let scene: Scene
+    let child: Child
+
+    private init(_ settings: Settings, folder: String, scene: Scene, child: Child) {
+        self.settings = settings
+        self.folder = folder
+        self.scene = scene
+        self.child = child
+    }
+
+    var url: String { "http://127.0.0.1:\(settings.clientPort)" }
+    var federationURL: String { "https://localhost:\(settings.federationPort)" }
+
+    /// Starts it in a folder of its own, and waits until it listens.
+    static func start(_ settings: Settings, label: String, in scene: Scene) async throws -> Presenced {
+        let folder = "\(scene.folder)/\(label)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try yaml(settings).write(toFile: "\(folder)/presenced.yaml", atomically: true, encoding: .utf8)
+        let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
+        _ = try await child.line(with: "listener=client")
+        _ = try await child.line(with: "listener=federation")
+        return Presenced(settings, folder: folder, scene: scene, child: child)
+    }
+
+    /// The same again, from what is on disk.
+    func restarted() async throws -> Presenced {
+        let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
+        _ = try await child.line(with: "listener=client")
+        _ = try await child.line(with: "listener=federation")
+        return Presenced(settings, folder: folder, scene: scene, child: child)
+    }
+
+    private static func yaml(_ settings: Settings) -> String {
+        var lines = [
+            "server_name: \(settings.name)", "client:", "  listen: 127.0.0.1:\(settings.clientPort)", "federation:",
+            "  enabled: true", "  listen: 127.0.0.1:\(settings.federationPort)",
+            "  tls: { certificate: \(settings.certificate), key: \(settings.certificateKey) }",
+            "  ca_file: \(settings.authority)", "  batch: { window: \(settings.batchWindow), stretch: 1s }",
+            "  retry: { first: 1s, limit: 2s }",
+        ]
+        if let key = settings.signingKey { lines.append("  signing_key: \(key)") }
+        if let keys = settings.pinnedKeys { lines.append("  pinned_keys: \(keys)") }
+        if !settings.resolve.isEmpty {
+            lines.append("  resolve:")
+            for (name, address) in settings.resolve.sorted(by: { $0.key < $1.key }) {
+                lines.append("    \"\(name)\": \(address)")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Makes a token by the command line, while the server runs.
+    func user(_ localpart: String, device: String = "TEST") async throws -> User {
+        let child = try Child(
+            Scene.presenced,
+            ["token", "create", localpart, "--device", device, "--json", "--config", "presenced.yaml"], in: folder)
+        let line = try await child.line(with: "access_token")
+        let made = try JSONParser.lenient.parse(Array(line.utf8)).value
+        guard await child.end() == 0, let id = made["user_id"]?.string, let token = made["access_token"]?.string else {
+            throw Child.Failure(description: child.text)
+        }
+        return User(id: id, token: token)
+    }
+}
+
+// What clients do.
+extension Presenced {
+    static let own = "/_matrix/client/unstable/org.presenced/presence"
+
+    func put(_ user: User, _ state: String, text: String? = nil) async throws -> Reply {
+        let content = text.map { #"{"presence":"\#(state)","status_msg":"\#($0)"}"# } ?? #"{"presence":"\#(state)"}"#
+        return try await scene.client.ask("PUT", statusURL(of: user.id), token: user.token, json: content)
+    }
+
+    func status(of id: String, by user: User) async throws -> Reply {
+        try await scene.client.ask("GET", statusURL(of: id), token: user.token)
+    }
+
+    func watch(_ id: String, by user: User) async throws -> Reply {
+        try await scene.client.ask(
+            "PUT", "\(url)\(Presenced.own)/watch/\(PercentEncoding.encode(id))", token: user.token)
+    }
+
+    private func statusURL(of id: String) -> String {
+        "\(url)/_matrix/client/v3/presence/\(PercentEncoding.encode(id))/status"
+    }
+
+    /// Long-polls as `user` until `id` is shown as `state` with `text`, or the deadline passes.
+    func waits(for id: String, toBe state: String, text: String? = nil, as user: User, within seconds: Double = 30)
+        async throws
+    {
+        let deadline = ContinuousClock.now + .milliseconds(Int64(seconds * 1000))
+        var since = ""
+        var seen: [String] = []
+        while ContinuousClock.now < deadline {
+            let reply = try await scene.client.ask(
+                "GET", "\(url)\(Presenced.own)/stream?since=\(since)&timeout=2000", token: user.token)
+            guard reply.status == 200, let next = reply.json["next_batch"]?.string else {
+                throw Child.Failure(description: "the stream answered \(reply.status) \(reply.text)")
+            }
+            since = next
+            for event in reply.json["events"]?.array ?? [] where event["sender"]?.string == id {
+                let content = event["content"]
+                seen.append("\(content?["presence"]?.string ?? "-") \(content?["status_msg"]?.string ?? "-")")
+                if content?["presence"]?.string == state, content?["status_msg"]?.string == text { return }
+            }
+        }
+        throw Child.Failure(description: "\(id) did not become \(state) \(text ?? "-"); seen: \(seen)\n\(child.text)")
+    }
+}

@@ -1,0 +1,96 @@
+import AsyncHTTPClient
+import Foundation
+import LoopbackTLS
+import MatrixWire
+import NIOCore
+import NIOFoundationCompat
+import NIOPosix
+import NIOSSL
+import PresenceModel
+
+/// A folder of a test's own, an authority, and a client that trusts it. Gone when the test ends.
+final class Scene: Sendable {
+    let folder: String
+    let authority: PrivateAuthority
+    let client: HTTPClient
+
+    init() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("presenced-live-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        self.folder = folder.path
+        authority = try PrivateAuthority(folder: folder.path)
+        client = try Scene.client(trusting: authority.path)
+    }
+
+    deinit {
+        try? client.syncShutdown()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    static func client(trusting path: String) throws -> HTTPClient {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(path))]
+        return HTTPClient(
+            eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(tlsConfiguration: tls))
+    }
+
+    /// The executable that stands beside the tests' own bundle.
+    static var presenced: String {
+        get throws {
+            let arguments = (try? String(contentsOfFile: "/proc/self/cmdline", encoding: .utf8)) ?? ""
+            let bundle = arguments.split(separator: "\0").first { $0.contains(".xctest") }
+            guard let bundle, let end = bundle.range(of: "/", options: .backwards) else {
+                throw Child.Failure(description: "cannot tell where the built executables are")
+            }
+            return "\(bundle[..<end.lowerBound])/presenced"
+        }
+    }
+
+    /// Ports that nothing listens on at this moment, below the range that outgoing connections use.
+    static func freePorts(_ count: Int) async throws -> [Int] {
+        var found: [Int] = []
+        for _ in 0..<1000 where found.count < count {
+            let port = Int.random(in: 20_000..<32_000)
+            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            guard !found.contains(port), let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get()
+            else { continue }
+            try await channel.close()
+            found.append(port)
+        }
+        guard found.count == count else { throw Child.Failure(description: "no free ports") }
+        return found
+    }
+}
+
+/// A reply, with its body as JSON where it is that.
+struct Reply: Sendable {
+    var status: Int
+    var headers: [String: String]
+    var text: String
+
+    var json: JSONValue { (try? JSONParser.lenient.parse(Array(text.utf8)).value) ?? .null }
+    var errcode: String? { json["errcode"]?.string }
+}
+
+extension HTTPClient {
+    func ask(
+        _ method: String, _ url: String, token: String? = nil, headers: [(String, String)] = [], body: [UInt8]? = nil,
+        timeout: TimeAmount = .seconds(60)
+    ) async throws -> Reply {
+        var request = HTTPClientRequest(url: url)
+        request.method = .init(rawValue: method)
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(body) }
+        let response = try await execute(request, timeout: timeout)
+        let collected = try await response.body.collect(upTo: 64 * 1024 * 1024)
+        let fields = response.headers.map { ($0.name.lowercased(), $0.value) }
+        return Reply(
+            status: Int(response.status.code), headers: Dictionary(fields) { first, _ in first },
+            text: String(buffer: collected))
+    }
+
+    func ask(_ method: String, _ url: String, token: String? = nil, json: String) async throws -> Reply {
+        try await ask(method, url, token: token, body: Array(json.utf8))
+    }
+}

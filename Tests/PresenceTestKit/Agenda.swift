@@ -1,0 +1,43 @@
+import FederationEngine
+import PresenceModel
+import PresenceRuntime
+
+/// What is going to happen in the world, in the order of time; at one instant, in the order in which it was planned.
+struct Agenda: Sendable {
+    private var plans: [(at: Instant, happening: Happening)] = []
+
+    var next: Instant? { plans.first?.at }
+
+    mutating func plan(_ happening: Happening, at instant: Instant) {
+        let place = plans.lastIndex { $0.at <= instant }.map { $0 + 1 } ?? 0
+        plans.insert((instant, happening), at: place)
+    }
+
+    mutating func popDue(at now: Instant) -> Happening? {
+        guard let first = plans.first, first.at <= now else { return nil }
+        return plans.removeFirst().happening
+    }
+}
+
+/// A run of one server: a number of `World.sites`, and which of its starts.
+struct Run: Hashable, Sendable {
+    var site: Int
+    var boot: UInt64
+}
+
+/// Something that comes from outside the engines.
+enum Happening: Sendable {
+    /// A transaction reaches its destination. A copy is not answered.
+    case arrival(OutgoingTransaction, from: Run, to: Run, isAnswered: Bool, isCopy: Bool)
+    /// The sender learns what became of a transaction.
+    case outcome(DeliveryOutcome, of: OutgoingTransaction, at: Run)
+    /// A client reads what is new.
+    case reading(client: Int, Run)
+    /// A client opens a stream again after its server was away.
+    case reopening(client: Int)
+    /// The server falls after its next step.
+    case doom(site: Int)
+    case rise(Run)
+    case linkFails(Int, Int)
+    case linkHeals(Int, Int)
+}

@@ -1,0 +1,109 @@
+import FederationEngine
+import PresenceEngine
+import PresenceModel
+
+/// What a seed makes of the world before anything happens in it: limits, faults and pace.
+struct Climate: Sendable {
+    var presence = PresenceEngine.Configuration()
+    var federation = FederationEngine.Configuration()
+
+    // Network. Chances are out of 1,000 transactions.
+    var latencyMilliseconds: ClosedRange<Int64> = 1...50
+    /// A request that is lost is given up after this.
+    var timeoutMilliseconds: ClosedRange<Int64> = 5_000...20_000
+    var requestsLost = 0
+    var answersLost = 0
+    var duplicated = 0
+    var refused = 0
+    var toldToWait = 0
+    /// The network between two servers fails after about this long, and comes back after about that long.
+    var linkHolds: Duration?
+    var linkFails: Duration = .minutes(1)
+
+    /// A server is killed about this often.
+    var serverHolds: Duration?
+
+    // Pace.
+    var usersPerServer = 3
+    var devicesPerUser = 2
+    /// Between two things that users do, on average.
+    var paceMilliseconds: Int64 = 1_000
+    /// Of 1,000 things that users do, how many are followed by a long silence.
+    var silences = 10
+    /// A stream with something new is read after up to this.
+    var readingMilliseconds: Int64 = 0
+
+    init(using generator: inout SeededGenerator) {
+        drawLimits(using: &generator)
+        drawFaults(using: &generator)
+        drawPace(using: &generator)
+    }
+
+    private mutating func drawLimits(using generator: inout SeededGenerator) {
+        presence.idleAfter = generator.pick([.minutes(1), .minutes(5), .minutes(5)])
+        presence.busyEndsAfter = generator.pick([.minutes(10), .hours(1)])
+        presence.devicesPerUser = generator.pick([2, 32, 32])
+        presence.watchEntriesPerUser = generator.pick([3, 1000, 1000])
+        federation.batchWindow = generator.pick([.seconds(1), .seconds(10), .seconds(10)])
+        federation.batchStretch = generator.pick([.seconds(10), .seconds(60)])
+        federation.batchLead = generator.pick([.window, .immediate])
+        federation.promise = generator.pick([.minutes(12), .minutes(30), .minutes(65)])
+        federation.unpollGrace = generator.pick([.seconds(5), .seconds(60)])
+        federation.retryLimit = generator.pick([.seconds(30), .minutes(2), .minutes(10)])
+        federation.statesPerEDU = generator.pick([1, 2, 50])
+        federation.edusPerTransaction = generator.pick([1, 3, 100])
+        federation.pollsPerEDU = generator.pick([1, 500])
+        federation.transactionsRemembered = generator.pick([4, 64])
+    }
+
+    private mutating func drawFaults(using generator: inout SeededGenerator) {
+        latencyMilliseconds = generator.pick([0...0, 1...50, 20...2_000])
+        guard generator.happens(850) else { return }
+        requestsLost = generator.pick([0, 20, 200])
+        answersLost = generator.pick([0, 20, 200])
+        duplicated = generator.pick([0, 50, 300])
+        refused = generator.pick([0, 10])
+        toldToWait = generator.pick([0, 0, 50])
+        linkHolds = generator.pick([nil, .minutes(2), .minutes(20)])
+        linkFails = generator.pick([.seconds(20), .minutes(5), .minutes(20)])
+        serverHolds = generator.pick([nil, .minutes(3), .minutes(20)])
+    }
+
+    private mutating func drawPace(using generator: inout SeededGenerator) {
+        usersPerServer = generator.pick([1, 3, 4])
+        devicesPerUser = generator.pick([1, 2, 3])
+        paceMilliseconds = generator.pick([1_000, 5_000, 20_000, 60_000])
+        silences = generator.pick([0, 5, 50])
+        readingMilliseconds = generator.pick([0, 500])
+    }
+
+    /// Nothing is lost, late or killed any more, and users are quick.
+    mutating func heal() {
+        latencyMilliseconds = 1...50
+        requestsLost = 0
+        answersLost = 0
+        duplicated = 0
+        refused = 0
+        toldToWait = 0
+        linkHolds = nil
+        serverHolds = nil
+        paceMilliseconds = 1_000
+        silences = 0
+    }
+}
+
+extension SeededGenerator {
+    /// One of `choices`, which are not none.
+    mutating func pick<Choice>(_ choices: [Choice]) -> Choice {
+        choices[Int.random(in: 0..<choices.count, using: &self)]
+    }
+
+    /// True `chance` times out of 1,000.
+    mutating func happens(_ chance: Int) -> Bool { Int.random(in: 0..<1000, using: &self) < chance }
+
+    /// About `mean`: half of it to one and a half.
+    mutating func about(_ mean: Duration) -> Duration {
+        let milliseconds = mean.inMilliseconds
+        return .milliseconds(Int64.random(in: milliseconds / 2...milliseconds * 3 / 2, using: &self))
+    }
+}

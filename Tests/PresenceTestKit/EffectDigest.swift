@@ -1,0 +1,140 @@
+import FederationEngine
+import PresenceEngine
+import PresenceModel
+import PresenceRuntime
+
+/// A 64-bit FNV-1a over effects in their order: the same in every process, unlike Swift's own hashing.
+public struct EffectDigest: Hashable, Sendable {
+    /// The digest of what was mixed in so far.
+    public private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    /// The digest of nothing.
+    public init() {}
+
+    /// Mixes in what one server ordered in one step.
+    public mutating func mix(_ effects: [PresenceInstance.Effect], of server: ServerName, at now: Instant) {
+        guard !effects.isEmpty else { return }
+        mix(server.text)
+        mix(now)
+        for effect in effects {
+            switch effect {
+            case .wake(let stream):
+                mix(byte: 1)
+                mix(stream.number)
+            case .send(let transaction):
+                mix(byte: 2)
+                mix(transaction)
+            case .save(.presence(let record)):
+                mix(byte: 3)
+                mix(record)
+            case .save(.federation(let record)):
+                mix(byte: 4)
+                mix(record)
+            }
+        }
+    }
+
+    /// Mixes in a number, the least significant byte first.
+    public mutating func mix(_ number: UInt64) {
+        for shift in stride(from: 0, to: 64, by: 8) { mix(byte: UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
+    }
+
+    /// Mixes in a text with its length, so that "ab", "c" is not "a", "bc".
+    public mutating func mix(_ text: String) {
+        mix(UInt64(text.utf8.count))
+        for byte in text.utf8 { mix(byte: byte) }
+    }
+
+    private mutating func mix(byte: UInt8) {
+        value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+    }
+
+    private mutating func mix(_ instant: Instant) { mix(UInt64(bitPattern: instant.millisecondsSinceEpoch)) }
+
+    private mutating func mix(_ instant: Instant?) {
+        mix(byte: instant == nil ? 0 : 1)
+        if let instant { mix(instant) }
+    }
+
+    private mutating func mix(_ text: String?) {
+        mix(byte: text == nil ? 0 : 1)
+        if let text { mix(text) }
+    }
+
+    private mutating func mix(_ presence: Presence) {
+        mix(presence.state.rawValue)
+        mix(presence.statusText)
+        mix(presence.lastActive)
+    }
+
+    private mutating func mix(_ users: [UserID]) {
+        mix(UInt64(users.count))
+        for user in users { mix(user.text) }
+    }
+
+    private mutating func mix(_ transaction: OutgoingTransaction) {
+        mix(transaction.id)
+        mix(transaction.destination.text)
+        mix(transaction.composed)
+        mix(UInt64(transaction.messages.count))
+        for message in transaction.messages {
+            mix(UInt64(message.push.count))
+            for report in message.push {
+                mix(report.user.text)
+                mix(report.presence)
+            }
+            for users in [message.poll, message.unpoll, message.query, message.watch] { mix(users) }
+            mix(UInt64(bitPattern: message.promise?.inMilliseconds ?? -1))
+            mix(byte: message.speaksExtension ? 1 : 0)
+        }
+    }
+
+    private mutating func mix(_ record: PresenceEngine.Record) {
+        switch record {
+        case .status(let user, let status):
+            mix(byte: 1)
+            mix(user.text)
+            mix(status.chosen.rawValue)
+            mix(status.statusText)
+            mix(status.lastActive)
+            mix(status.lastSeen)
+            mix(byte: status.isConnected ? 1 : 0)
+        case .entry(let observer, let observed):
+            mix(byte: 2)
+            mix([observer, observed])
+        case .entryRemoved(let observer, let observed):
+            mix(byte: 3)
+            mix([observer, observed])
+        case .remote(let user, let remote):
+            mix(byte: 4)
+            mix(user.text)
+            mix(remote.presence)
+            mix(remote.goodUntil)
+        }
+    }
+
+    private mutating func mix(_ record: FederationEngine.Record) {
+        switch record {
+        case .promiseGiven(let user, let server, let until):
+            mix(byte: 1)
+            mix(user.text)
+            mix(server.text)
+            mix(until)
+        case .promiseGivenEnded(let user, let server):
+            mix(byte: 2)
+            mix(user.text)
+            mix(server.text)
+        case .promiseAsked(let user, let until):
+            mix(byte: 3)
+            mix(user.text)
+            mix(until)
+        case .promiseAskedEnded(let user):
+            mix(byte: 4)
+            mix(user.text)
+        case .peer(let server, let dialect):
+            mix(byte: 5)
+            mix(server.text)
+            mix(dialect.rawValue)
+        }
+    }
+}
