@@ -120,6 +120,10 @@ let package = Package(
         tests("PresenceModelTests", ["PresenceModel"]),
         tests("MatrixWireTests", ["MatrixWire", "PresenceModel"]),
         tests("PresenceEngineTests", ["PresenceEngine", "PresenceModel", "PresenceTestKit"]),
+        tests("FederationEngineTests", ["FederationEngine", "PresenceModel", "PresenceTestKit"]),
+        tests(
+            "PresenceRuntimeTests",
+            ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit"]),
         tests(
             "PresenceStoreTests",
             ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", grdb]),
@@ -132,7 +136,7 @@ let package = Package(
             "LiveTests",
             [
                 "LoopbackTLS", "MatrixWire", "PresenceModel", "presenced", asyncHTTPClient, nioCore,
-                nioFoundationCompat, nioPosix, nioSSL,
+                nioFoundationCompat, nioSSL,
             ]),
     ]
 )

@@ -39,10 +39,10 @@ public struct Answer: Sendable {
     /// No body.
     public static func empty(status: Int) -> Answer { Answer(status: status, headers: [:], body: .empty) }
 
-    /// A body that is written as it comes about; `writing` ends it.
+    /// A body that is written as it comes about; `writing` ends it, and the connection is closed behind it.
     public static func streamed(contentType: String, _ writing: @escaping Writing) -> Answer {
         Answer(
-            status: 200, headers: [.contentType: contentType, .cacheControl: "no-cache, no-store"],
+            status: 200, headers: [.contentType: contentType, .cacheControl: "no-cache, no-store", .connection: "close"],
             body: .written(writing))
     }
 

@@ -44,7 +44,7 @@ struct `The command line` {
 
     @Test(.timeLimit(.minutes(1))) func `makes and takes back tokens under a running server`() async throws {
         let scene = try Scene()
-        let port = try await Scene.freePorts(1)[0]
+        let port = try Scene.freePorts(1)[0]
         try "server_name: example.org\nclient: { listen: \"127.0.0.1:\(port)\" }\n".write(
             toFile: "\(scene.folder)/presenced.yaml", atomically: true, encoding: .utf8)
         let server = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: scene.folder)

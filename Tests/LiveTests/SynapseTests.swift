@@ -62,7 +62,7 @@ struct SynapseWorld: Sendable {
     func takeOver(in scene: Scene) async throws -> Presenced {
         let federation = try #require(description["b"]?["federation_port"]?.integer)
         let name = try #require(description["b"]?["server_name"]?.string)
-        let ports = try await Scene.freePorts(1)
+        let ports = try Scene.freePorts(1)
         let settings = Presenced.Settings(
             name: name, clientPort: ports[0], federationPort: Int(federation),
             certificate: description["leaf_cert_path"]?.string ?? "",

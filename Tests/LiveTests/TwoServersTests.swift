@@ -13,7 +13,7 @@ import Testing
 
     static func pair() async throws -> Pair {
         let scene = try Scene()
-        let ports = try await Scene.freePorts(4)
+        let ports = try Scene.freePorts(4)
         let files = try scene.authority.issue(label: "both", names: ["localhost"])
         func settings(_ client: Int, _ federation: Int) -> Presenced.Settings {
             Presenced.Settings(

@@ -28,7 +28,8 @@ final class Child: Sendable {
         let state = Mutex(State())
     }
 
-    private static let starting = NSLock()
+    /// Held while descriptors are open that no child may inherit.
+    static let starting = NSLock()
 
     let pid: Int32
     private let name: String
@@ -55,13 +56,21 @@ final class Child: Sendable {
         posix_spawn_file_actions_adddup2(&actions, standardInput[0], 0)
         posix_spawn_file_actions_adddup2(&actions, output[1], 1)
         posix_spawn_file_actions_adddup2(&actions, output[1], 2)
+        // Threads of the runtime block signals, and a child inherits that: it could not be asked to end.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let variables = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         let command = folder.map { ["/usr/bin/env", "-C", $0, executable] } ?? [executable]
         let argv = (command + arguments).map { strdup($0) } + [nil]
         let envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in argv + envp { free(text) } }
         var child: pid_t = 0
-        let failure = posix_spawn(&child, command[0], &actions, nil, argv, envp)
+        let failure = posix_spawn(&child, command[0], &actions, &attributes, argv, envp)
         close(output[1])
         close(standardInput[0])
         guard failure == 0 else { throw Failure(description: "cannot start \(executable): errno \(failure)") }

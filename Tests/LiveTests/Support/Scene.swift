@@ -4,9 +4,9 @@ import LoopbackTLS
 import MatrixWire
 import NIOCore
 import NIOFoundationCompat
-import NIOPosix
 import NIOSSL
 import PresenceModel
+import Synchronization
 
 /// A folder of a test's own, an authority, and a client that trusts it. Gone when the test ends.
 final class Scene: Sendable {
@@ -46,19 +46,38 @@ final class Scene: Sendable {
         }
     }
 
-    /// Ports that nothing listens on at this moment, below the range that outgoing connections use.
-    static func freePorts(_ count: Int) async throws -> [Int] {
+    /// Ports that nothing listens on at this moment, below the range that outgoing connections use. No two tests get
+    /// the same.
+    static func freePorts(_ count: Int) throws -> [Int] {
+        // A child started while a port is tried would inherit the socket, and keep the port.
+        Child.starting.lock()
+        defer { Child.starting.unlock() }
         var found: [Int] = []
         for _ in 0..<1000 where found.count < count {
             let port = Int.random(in: 20_000..<32_000)
-            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            guard !found.contains(port), let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get()
-            else { continue }
-            try await channel.close()
+            guard given.withLock({ !$0.contains(port) }), canListen(at: port) else { continue }
+            given.withLock { _ = $0.insert(port) }
             found.append(port)
         }
         guard found.count == count else { throw Child.Failure(description: "no free ports") }
         return found
+    }
+
+    private static let given = Mutex<Set<Int>>([])
+
+    private static func canListen(at port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 }
 
