@@ -135,8 +135,8 @@ let package = Package(
         tests(
             "LiveTests",
             [
-                "LoopbackTLS", "MatrixWire", "PresenceModel", "presenced", asyncHTTPClient, nioCore,
-                nioFoundationCompat, nioSSL,
+                "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceModel", "presence-lab", "presenced",
+                asyncHTTPClient, nioCore, nioFoundationCompat, nioSSL,
             ]),
     ]
 )

@@ -64,15 +64,14 @@ import Testing
         let runtime = try await PresenceRuntime.started(journal: journal, delivery: delivery)
         let (alice, bob) = (try local("alice"), try remote("bob"))
         await runtime.submit(.presence(.entryAdded(observer: alice, observed: bob)))
-        let first = Task {
-            var arrivals = delivery.arrivals.makeAsyncIterator()
-            defer { journal.open() }
-            return await arrivals.next()
+        async let first = delivery.arrivals.first { _ in
+            journal.open()
+            return true
         }
         await journal.waitsForCommit()
         #expect(log.all.isEmpty)
         journal.open()
-        let arrival = try #require(await first.value)
+        let arrival = try #require(await first)
         #expect(log.all.first == "settled")
         #expect(arrival.transaction.pushed == [alice])
         arrival.answer.resume(returning: .delivered)
@@ -93,7 +92,9 @@ import Testing
         #expect(second.transaction.presence(of: alice)?.state == .online)
         second.answer.resume(returning: .failed(.unanswered(after: nil)))
         // A sign of life: the same again, at once.
-        for _ in 0..<10_000 where await runtime.tally.retries == 0 {
+        let deadline = ContinuousClock.now + .seconds(50)
+        while await runtime.tally.retries == 0, ContinuousClock.now < deadline {
+            await Task.yield()
             await runtime.submit(
                 .federation(.received(from: bob.server, transaction: "\(clock.now)", [])))
             clock.move(by: .milliseconds(1))

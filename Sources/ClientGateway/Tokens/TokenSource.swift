@@ -3,13 +3,10 @@ import Synchronization
 
 /// Answers which device a presented token belongs to, and follows the token file as it changes.
 ///
-/// A known token costs one hash and one look-up, without the file. An unknown one makes the source look at the file,
-/// at most every ``lookAgainAfter``, so that a token just made works at once. A service calls ``refresh()`` every
-/// second. Safe to use from every thread; nothing suspends.
+/// A known token costs one hash and one look-up, without the file. An unknown one makes the source ask the system
+/// whether the file is another one by now (some microseconds; it is read only if it is), so that a token just made
+/// works at once. A service calls ``refresh()`` every second. Safe to use from every thread; nothing suspends.
 public final class TokenSource: Sendable {
-    /// However many unknown tokens arrive, the file is looked at no more often than this.
-    public static let lookAgainAfter = Duration.milliseconds(50)
-
     /// What ``TokenSource/refresh()`` found since it was last called.
     public struct Change: Hashable, Sendable {
         /// Devices that lost a token, sorted; what was opened with it must end.
@@ -21,26 +18,22 @@ public final class TokenSource: Sendable {
     /// What is known of the file and not yet told by ``TokenSource/refresh()``.
     private struct Watch {
         var sighting: FileSighting
-        var lastLook: Instant
         var vanished: Set<DeviceKey> = []
         var problem: TokenFileError?
     }
 
     private let file: TokenFile
-    private let clock: @Sendable () -> Instant
     private let table: Mutex<TokenTable>
     /// Held while the file is read; those with known tokens do not wait for it.
     private let watch: Mutex<Watch>
 
     /// Reads the file.
-    /// - Parameter clock: Never goes back.
     /// - Throws: ``TokenFileError`` if there is a file that is unreadable or malformed.
-    public init(file: TokenFile, clock: @escaping @Sendable () -> Instant) throws(TokenFileError) {
+    public init(file: TokenFile) throws(TokenFileError) {
         let contents = try FileContents.read(file.path, limitBytes: TokenFile.limitBytes)
         self.file = file
-        self.clock = clock
         table = Mutex(TokenTable(try file.entries(from: contents.bytes)))
-        watch = Mutex(Watch(sighting: contents.sighting, lastLook: clock()))
+        watch = Mutex(Watch(sighting: contents.sighting))
     }
 
     /// The device that `token` belongs to.
@@ -48,18 +41,14 @@ public final class TokenSource: Sendable {
         guard token.utf8.count <= TokenTable.tokenLimitBytes else { return nil }
         let digest = TokenDigest(of: token)
         if let known = table.withLock({ $0.device(for: digest) }) { return known }
-        watch.withLock { watch in
-            let now = clock()
-            guard now - watch.lastLook > TokenSource.lookAgainAfter else { return }
-            look(&watch, at: now)
-        }
+        watch.withLock { look(&$0) }
         return table.withLock { $0.device(for: digest) }
     }
 
     /// Looks at the file and says what changed since the last call, also what ``authenticate(_:)`` came upon.
     public func refresh() -> Change {
         watch.withLock { watch in
-            look(&watch, at: clock())
+            look(&watch)
             defer { (watch.vanished, watch.problem) = ([], nil) }
             let vanished = watch.vanished.sorted { ($0.user, $0.device) < ($1.user, $1.device) }
             return Change(vanished: vanished, problem: watch.problem)
@@ -67,8 +56,7 @@ public final class TokenSource: Sendable {
     }
 
     /// Takes the file's tokens if it looks otherwise than the last time.
-    private func look(_ watch: inout Watch, at now: Instant) {
-        watch.lastLook = now
+    private func look(_ watch: inout Watch) {
         let sighting = FileSighting(path: file.path)
         guard sighting != watch.sighting else { return }
         watch.sighting = sighting

@@ -25,7 +25,7 @@ struct PresenceServer: Sendable {
     static func prepare(_ configuration: ServerConfiguration, logger: Logger) async throws -> PresenceServer {
         try makeFolder(configuration.dataDirectory)
         let clock = AnchoredClock(wallMilliseconds: wallMilliseconds())
-        let tokens = try openTokens(configuration, clock: clock)
+        let tokens = try openTokens(configuration)
         let (store, boot, snapshot) = try openStore(configuration)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
         let runtime = PresenceRuntime(
@@ -145,11 +145,9 @@ extension PresenceServer {
         }
     }
 
-    private static func openTokens(
-        _ configuration: ServerConfiguration, clock: AnchoredClock
-    ) throws -> TokenSource {
+    private static func openTokens(_ configuration: ServerConfiguration) throws -> TokenSource {
         do throws(TokenFileError) {
-            return try TokenSource(file: TokenFile(path: configuration.tokenFilePath), clock: { clock.now })
+            return try TokenSource(file: TokenFile(path: configuration.tokenFilePath))
         } catch {
             throw StartFailure("cannot use the token file; it was left as it is", ["reason": "\(error)"])
         }

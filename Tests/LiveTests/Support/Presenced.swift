@@ -71,7 +71,7 @@ final class Presenced: Sendable {
         if !settings.resolve.isEmpty {
             lines.append("  resolve:")
             for (name, address) in settings.resolve.sorted(by: { $0.key < $1.key }) {
-                lines.append("    \"\(name)\": \(address)")
+                lines.append("    \"\(name)\": \"\(address)\"")
             }
         }
         return lines.joined(separator: "\n") + "\n"

@@ -34,15 +34,24 @@ final class Scene: Sendable {
             eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(tlsConfiguration: tls))
     }
 
-    /// The executable that stands beside the tests' own bundle.
+    // The executables stand beside the tests' own bundle.
     static var presenced: String {
+        get throws { "\(try built)/presenced" }
+    }
+
+    static var presenceLab: String {
+        get throws { "\(try built)/presence-lab" }
+    }
+
+    /// The folder of what was built.
+    private static var built: Substring {
         get throws {
             let arguments = (try? String(contentsOfFile: "/proc/self/cmdline", encoding: .utf8)) ?? ""
             let bundle = arguments.split(separator: "\0").first { $0.contains(".xctest") }
             guard let bundle, let end = bundle.range(of: "/", options: .backwards) else {
                 throw Child.Failure(description: "cannot tell where the built executables are")
             }
-            return "\(bundle[..<end.lowerBound])/presenced"
+            return bundle[..<end.lowerBound]
         }
     }
 
