@@ -70,6 +70,7 @@ extension FederationEngine {
 
     /// Asks again shortly before the promise runs out, or, where none was given, after the time of one.
     private mutating func setRenewal(_ number: Int, at now: Instant) {
+        if let until = interests[number].until, until <= now { interests[number].until = nil }
         let renewal = interests[number].until.map { $0.advanced(by: .zero - configuration.renewBefore) }
         let fallback = now + configuration.promise
         let soonest = now + configuration.renewBefore

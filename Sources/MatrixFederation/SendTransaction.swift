@@ -38,7 +38,11 @@ extension FederationGateway {
                 "elements of a transaction were malformed and left out",
                 metadata: ["origin": "\(origin)", "count": "\(malformed)"])
         }
-        await runtime.submit(.federation(.received(from: origin, transaction: id, messages)))
+        do {
+            try await runtime.take(messages, transaction: id, from: origin)
+        } catch {
+            throw MatrixErrorBody(.unknown, "The transaction could not be written to disk; send it again.", status: 503)
+        }
         return .json(FederationGateway.taken)
     }
 

@@ -11,7 +11,7 @@ extension PresenceEngine {
         users[number].statusText = text
         touchLease(number, key.device, isActive: true, at: now, into: &effects)
         let saved = refresh(number, at: now, into: &effects)
-        if isNew && !saved { save(number, at: now, into: &effects) }
+        if isNew && !saved { save(number, into: &effects) }
         updateInterest(of: number, into: &effects)
     }
 
@@ -104,68 +104,30 @@ extension PresenceEngine {
     mutating func refresh(
         _ number: Int, at now: Instant, occasion: Occasion? = nil, into effects: inout [Effect]
     ) -> Bool {
-        let offlineAfter = configuration.offlineAfter.inMilliseconds
-        users[number].devices.removeAll { !$0.isConnected(at: now, offlineAfter: offlineAfter) }
-        let derived = derivePublished(number, at: now)
-        deadlines.set(number, to: nextLook(number, at: now))
-        let before = users[number].published ?? .neverActive
-        users[number].published = derived
-        let differs = !derived.says(theSameAs: before)
+        users[number].dropGoneDevices(at: now, limits)
+        let state = users[number].publishedState(at: now, limits)
+        deadlines.set(number, to: users[number].nextLook(at: now, limits))
+        let before = users[number].published?.state ?? .offline
+        let differs = before != state || users[number].published?.statusText != users[number].visibleText
+        if !differs, state != .offline {
+            let lastActive = users[number].lastActive
+            users[number].published?.lastActive = lastActive
+        } else {
+            let derived = users[number].derivedPresence(in: state)
+            users[number].published = derived
+        }
         if differs { noteChange(number, into: &effects) }
         if differs || occasion != nil {
-            let appeared = before.state == .offline && derived.state != .offline
-            effects.append(.localPublished(users[number].id, derived, occasion ?? (appeared ? .appeared : .changed)))
+            let appeared = before == .offline && state != .offline
+            let presence = users[number].derivedPresence(in: state)
+            effects.append(
+                .localPublished(users[number].id, presence, occasion ?? (appeared ? .appeared : .changed)))
         }
         // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected.
         let cameOrWent = occasion == nil && users[number].devices.isEmpty == users[number].countsAsInterested
         guard differs || cameOrWent else { return false }
-        save(number, at: now, into: &effects)
+        save(number, into: &effects)
         return true
-    }
-
-    private func derivePublished(_ number: Int, at now: Instant) -> Presence {
-        let user = users[number]
-        let state = publishedState(of: user, at: now)
-        let text = user.chosen == .hidden ? nil : user.statusText
-        // What a user does while offline to others moves no age: it is frozen at the step to offline.
-        let wasOffline = (user.published?.state ?? .offline) == .offline
-        let lastActive = state == .offline && wasOffline ? user.published?.lastActive : user.lastActive
-        return Presence(state: state, statusText: text, lastActive: lastActive)
-    }
-
-    private func publishedState(of user: UserRecord, at now: Instant) -> PublishedState {
-        switch user.chosen {
-        case .offline, .hidden:
-            return .offline
-        case .busy:
-            guard user.devices.isEmpty else { return .busy }
-            guard let lastSeen = user.lastSeen else { return .offline }
-            return now.milliseconds(since: lastSeen) < configuration.busyEndsAfter.inMilliseconds ? .busy : .offline
-        case .freeForChat, .online, .unavailable:
-            guard !user.devices.isEmpty else { return .offline }
-            let idleAfter = configuration.idleAfter.inMilliseconds
-            let isIdle = user.devices.allSatisfy { now.milliseconds(since: $0.lastActive) >= idleAfter }
-            guard !isIdle else { return .unavailable }
-            return user.chosen == .freeForChat ? .freeForChat : user.chosen == .online ? .online : .unavailable
-        }
-    }
-
-    /// The earliest moment at which time alone changes what ``derivePublished`` says.
-    private func nextLook(_ number: Int, at now: Instant) -> Instant? {
-        let offlineAfter = configuration.offlineAfter.inMilliseconds
-        let idleAfter = configuration.idleAfter.inMilliseconds
-        var next: Instant?
-        func look(at instant: Instant) {
-            if instant > now, next.map({ instant < $0 }) ?? true { next = instant }
-        }
-        for lease in users[number].devices {
-            if lease.openStreams == 0 { look(at: lease.lastSeen.advanced(byMilliseconds: offlineAfter)) }
-            look(at: lease.lastActive.advanced(byMilliseconds: idleAfter))
-        }
-        if users[number].devices.isEmpty, users[number].chosen == .busy, let lastSeen = users[number].lastSeen {
-            look(at: lastSeen.advanced(by: configuration.busyEndsAfter))
-        }
-        return next
     }
 
     /// A change that observers see: a new version, and a wake for every stream of theirs.
@@ -179,15 +141,8 @@ extension PresenceEngine {
         }
     }
 
-    func save(_ number: Int, at now: Instant, into effects: inout [Effect]) {
-        let user = users[number]
-        // Who is offline to others is kept as they saw the user: a restart must not show what was done since.
-        let isAway = (user.published?.state ?? .offline) == .offline
-        let status = StoredStatus(
-            chosen: user.chosen, statusText: user.statusText,
-            lastActive: isAway ? user.published?.lastActive : user.lastActive, lastSeen: user.lastSeen,
-            isConnected: !user.devices.isEmpty)
-        effects.append(.save(.status(user.id, status)))
+    func save(_ number: Int, into effects: inout [Effect]) {
+        effects.append(.save(.status(users[number].id, users[number].stored)))
     }
 
     mutating func internLocal(_ user: UserID) -> Int {

@@ -8,6 +8,8 @@ public struct PresenceEngine: Sendable {
     public let server: ServerName
     public let configuration: Configuration
 
+    let limits: UserRecord.Limits
+
     var users: [UserRecord] = []
     var numbers: [UserID: Int] = [:]
     var streams: [StreamID: StreamRecord] = [:]
@@ -20,6 +22,7 @@ public struct PresenceEngine: Sendable {
     public init(server: ServerName, configuration: Configuration = Configuration()) {
         self.server = server
         self.configuration = configuration
+        limits = UserRecord.Limits(configuration)
     }
 
     /// When ``Event/deadlineReached`` has something to do; an early, late or doubled one does no harm.

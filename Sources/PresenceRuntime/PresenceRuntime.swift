@@ -123,6 +123,17 @@ extension PresenceRuntime {
         try await journal.settle()
     }
 
+    /// Takes in what another server sent; returns when what it asked for is on disk. What it merely reported is
+    /// written behind.
+    /// - Throws: what the journal throws; the other server sends the transaction again then.
+    public func take(
+        _ messages: [PresenceMessage], transaction: String, from origin: ServerName
+    ) async throws {
+        submit(.federation(.received(from: origin, transaction: transaction, messages)))
+        let asks = messages.contains { !$0.poll.isEmpty || !$0.watch.isEmpty || !$0.unpoll.isEmpty }
+        if asks { try await journal.settle() }
+    }
+
     public func watchList(of observer: UserID) -> [UserID] { instance.presence.watchList(of: observer) }
 
     /// What `observer` may know of `observed`, with the age as of this moment.

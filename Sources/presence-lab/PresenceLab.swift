@@ -4,6 +4,8 @@ import ArgumentParser
 @main
 struct PresenceLab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "presence-lab", abstract: "Replay recorded conversations, and measure.",
-        subcommands: [ReplayCommand.self, CheckSignaturesCommand.self, MeasureCommand.self])
+        commandName: "presence-lab", abstract: "Replay recorded conversations, simulate, and measure.",
+        subcommands: [
+            ReplayCommand.self, CheckSignaturesCommand.self, SimulateCommand.self, MeasureCommand.self,
+        ])
 }

@@ -89,3 +89,18 @@ struct `The command line` {
         #expect(names.contains("presenced.sqlite") && names.contains("tokens.json"))
     }
 }
+
+/// The developers' executable.
+struct `The simulation` {
+    @Test func `prints the same digest for one seed in two processes, and another for another`() async throws {
+        func digest(_ seed: Int) async throws -> Substring {
+            let lab = try Child(Scene.presenceLab, ["simulate", "--seed", "\(seed)", "--hours", "0.25"])
+            #expect(await lab.end() == 0, "\(lab.text)")
+            let words = lab.text.split(separator: " ")
+            return try #require(words.firstIndex(of: "digest").map { words[$0 + 1] })
+        }
+        let first = try await digest(7)
+        #expect(try await digest(7) == first)
+        #expect(try await digest(8) != first)
+    }
+}
