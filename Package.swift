@@ -73,7 +73,8 @@ let package = Package(
         .target(
             name: "ClientGateway",
             dependencies: [
-                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", crypto, hummingbirdCore,
+                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", crypto,
+                hummingbirdCore,
                 httpTypes, logging, nioCore,
             ],
             swiftSettings: strict),
@@ -81,7 +82,8 @@ let package = Package(
             name: "MatrixFederation",
             dependencies: [
                 "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", asyncHTTPClient,
-                crypto, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                crypto, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+                nioSSL,
             ],
             swiftSettings: strict),
         .target(
@@ -130,6 +132,7 @@ let package = Package(
         tests(
             "FixtureReplayTests", ["FixtureReplay", "MatrixWire", "PresenceModel", nioCore, nioHTTP1, nioPosix]),
         tests("ClientGatewayTests", ["ClientGateway", "PresenceModel"]),
+        tests("MatrixFederationTests", ["MatrixFederation", "MatrixWire", "PresenceModel"]),
         tests("TidyTests", []),
         tests("presencedTests", ["presenced", "PresenceModel"]),
         tests(

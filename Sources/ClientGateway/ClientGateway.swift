@@ -7,6 +7,7 @@ import PresenceRuntime
 /// The presence endpoints that face Matrix clients: turns requests into events, and what the engine answers into
 /// responses. One endpoint, one file.
 public struct ClientGateway: Sendable {
+    /// Limits and times of the client endpoints.
     public struct Configuration: Hashable, Sendable {
         /// Past this a body is refused with 413.
         public var bodyLimitBytes = 64 * 1024
@@ -24,8 +25,10 @@ public struct ClientGateway: Sendable {
         public var statusTextLimitBytes = StatusText.limitBytes
         /// PUTs of one user: a second, and in one burst; 0 a second: no limit.
         public var putsPerSecond = 0.0
+        /// The most PUTs of one user in one burst; below 1 counts as 1.
         public var putBurst = 10
 
+        /// The defaults above.
         public init() {}
     }
 
@@ -36,6 +39,7 @@ public struct ClientGateway: Sendable {
     let ageGranularityMilliseconds: Int64
     let putRate: PutRate
 
+    /// A gateway for the users of `server`; `clock` times the limit on PUTs.
     public init(
         server: ServerName, runtime: PresenceRuntime, tokens: TokenSource, configuration: Configuration,
         clock: any PresenceClock
@@ -52,12 +56,15 @@ public struct ClientGateway: Sendable {
     /// The path prefixes under which clients, old and new, look for presence. Spec: section 2.1 of the facts.
     static let prefixes = ["v3", "r0", "api/v1", "unstable"]
 
+    /// The client endpoints, presence under every prefix that clients use.
     public var routes: RouteTable {
         var routes: [Route] = []
         for prefix in ClientGateway.prefixes {
             let path = "/_matrix/client/\(prefix)/presence/*/status"
-            routes.append(Route("GET", path) { request throws(MatrixErrorBody) in try await getPresenceStatus(request) })
-            routes.append(Route("PUT", path) { request throws(MatrixErrorBody) in try await putPresenceStatus(request) })
+            routes += [
+                Route("GET", path) { request throws(MatrixErrorBody) in try await getPresenceStatus(request) },
+                Route("PUT", path) { request throws(MatrixErrorBody) in try await putPresenceStatus(request) },
+            ]
         }
         let own = "/_matrix/client/unstable/org.presenced/presence"
         routes += [

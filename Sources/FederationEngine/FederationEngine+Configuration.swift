@@ -3,6 +3,7 @@ import PresenceModel
 extension FederationEngine {
     /// Times and bounds of the conversation between servers. Design: sections 4 and 8.
     public struct Configuration: Hashable, Sendable {
+        /// What the first change after a quiet time waits for.
         public enum BatchLead: String, Hashable, Sendable, CaseIterable {
             /// Every change waits for its window to close.
             case window
@@ -14,6 +15,7 @@ extension FederationEngine {
         public var batchWindow: Duration = .seconds(10)
         /// A batch closes this long after its first change, whatever comes.
         public var batchStretch: Duration = .seconds(60)
+        /// Whether that first change leaves at once.
         public var batchLead: BatchLead = .window
         /// How long nothing was sent to a server before a lead may leave at once.
         public var quietBeforeLead: Duration = .seconds(60)
@@ -27,8 +29,11 @@ extension FederationEngine {
         public var promiseLimit: Duration = .hours(24)
         /// Nobody cares any more: the other server is told after this.
         public var unpollGrace: Duration = .seconds(60)
+        /// The wait after the first failure in a row.
         public var retryFirst: Duration = .seconds(10)
+        /// Every further failure in a row makes the wait this many times as long, up to ``retryLimit``.
         public var retryFactor = 2.0
+        /// The longest wait, before jitter; a longer one that the destination asks for is cut to this.
         public var retryLimit: Duration = .hours(1)
         /// Every wait is off by up to this fraction, either way.
         public var retryJitter = 0.2
@@ -41,6 +46,7 @@ extension FederationEngine {
         /// Users in one list of polls.
         public var pollsPerEDU = 500
 
+        /// The defaults above.
         public init() {}
     }
 
@@ -104,21 +110,30 @@ extension FederationEngine {
     public struct Tally: Hashable, Sendable {
         /// Transactions handed out to be sent, retries not counted.
         public var transactionsSent: UInt64 = 0
+        /// Transactions handed out again after a failure, each time counted.
         public var retries: UInt64 = 0
+        /// EDUs in those transactions, retries not counted.
         public var edusSent: UInt64 = 0
+        /// Users' states put into EDUs, retries not counted.
         public var statesSent: UInt64 = 0
+        /// Batched changes dropped because the user was back at what the server was last told.
         public var statesCancelledOut: UInt64 = 0
+        /// Transactions taken in, repeated ones not counted.
         public var transactionsReceived: UInt64 = 0
         /// Transactions taken before, answered alike and not taken again.
         public var transactionsRepeated: UInt64 = 0
+        /// Presence EDUs in the transactions taken in.
         public var messagesReceived: UInt64 = 0
+        /// Pushed states of users of the server that sent them.
         public var statesReceived: UInt64 = 0
         /// Pushes about users of another server than the one that sent them.
         public var foreignStatesDropped: UInt64 = 0
+        /// Users polled or queried by other servers, each mention counted.
         public var pollsReceived: UInt64 = 0
         /// Polls for users who do not exist or may not be seen.
         public var pollsUnanswered: UInt64 = 0
 
+        /// All zero.
         public init() {}
     }
 }

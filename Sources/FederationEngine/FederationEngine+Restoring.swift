@@ -3,10 +3,14 @@ import PresenceModel
 extension FederationEngine {
     /// Everything that was saved.
     public struct Snapshot: Sendable {
+        /// Promises to push changes of local users; those that ran out are skipped.
         public var given: [(user: UserID, server: ServerName, until: Instant)] = []
+        /// Users of other servers who were asked for; `until` is their server's word, and is not relied on.
         public var asked: [(user: UserID, until: Instant?)] = []
+        /// How each known server speaks.
         public var dialects: [(server: ServerName, dialect: Dialect)] = []
 
+        /// Nothing saved: a first start.
         public init() {}
     }
 

@@ -7,7 +7,9 @@ import PresenceModel
 /// transaction: they are composed at ``Event/deadlineReached``, for which urgent matters make ``nextDeadline`` due
 /// at once.
 public struct FederationEngine: Sendable {
+    /// This server: users hosted by it are local.
     public let server: ServerName
+    /// Fixed for the engine's life.
     public let configuration: Configuration
 
     var peers: [Peer] = []
@@ -22,6 +24,7 @@ public struct FederationEngine: Sendable {
     var interestNumbers: [UserID: Int] = [:]
     var interestDeadlines = DeadlineQueue()
 
+    /// Counts since the engine was made.
     public internal(set) var tally = Tally()
     let boot: UInt64
     var transactionCount: UInt64 = 0

@@ -17,5 +17,6 @@ public struct KeyValidity: Hashable, Sendable {
         refetchAfter = fetched.advanced(byMilliseconds: life / 2)
     }
 
+    /// Whether the document may be relied on at `now`; false from ``until`` on.
     public func holds(at now: Instant) -> Bool { now < until }
 }

@@ -8,7 +8,9 @@ import X509
 public struct PrivateAuthority: Sendable {
     /// Where the files of one certificate lie.
     public struct Files: Hashable, Sendable {
+        /// Path of the certificate, PEM.
         public var certificate: String
+        /// Path of its private key, PEM, readable by the owner alone.
         public var key: String
     }
 

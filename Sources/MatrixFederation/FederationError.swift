@@ -2,6 +2,7 @@ import PresenceModel
 
 /// Why a request to another server did not do what it should.
 public struct FederationError: Error, Sendable {
+    /// The kinds of failure that callers tell apart.
     public enum Code: Hashable, Sendable {
         case unreachable
         case timedOut
@@ -13,9 +14,11 @@ public struct FederationError: Error, Sendable {
 
     /// Callers branch on this alone.
     public var code: Code
+    /// The server that the request was for.
     public var destination: ServerName
     /// What happened, and what would mend it.
     public var message: String
+    /// The error underneath, if there was one.
     public var cause: (any Error)?
 
     init(_ code: Code, _ destination: ServerName, _ message: String, cause: (any Error)? = nil) {

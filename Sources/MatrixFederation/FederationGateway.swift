@@ -6,13 +6,16 @@ import PresenceRuntime
 
 /// The endpoints that face other servers. One endpoint, one file.
 public struct FederationGateway: Sendable {
+    /// Limits and times of the endpoints, and what they say of this server.
     public struct Configuration: Hashable, Sendable {
         /// Past this a body is refused with 413.
         public var bodyLimitBytes = 8 * 1024 * 1024
         /// How long our key document may be relied on.
         public var keyDocumentLife: Duration = .hours(24)
+        /// The version that `GET /_matrix/federation/v1/version` tells.
         public var version = "0"
 
+        /// The defaults above.
         public init() {}
     }
 
@@ -38,6 +41,7 @@ public struct FederationGateway: Sendable {
         self.logger = logger
     }
 
+    /// The federation endpoints: keys, version, and `send`.
     public var routes: RouteTable {
         let send: Route.Handle = { request throws(MatrixErrorBody) in try await sendTransaction(request) }
         return RouteTable([

@@ -12,11 +12,16 @@ import PresenceModel
 /// configuration says where. The certificate must be for the name in any case.
 /// Spec: server-server API, resolving server names, steps 1, 2 and 6.
 public final class FederationTransport: Sendable {
+    /// Whom to trust, where servers are, and how long to wait.
     public struct Configuration: Sendable {
+        /// Where a server listens.
         public struct Address: Hashable, Sendable {
+            /// A DNS name or an IP address, without port.
             public var host: String
+            /// The TCP port.
             public var port: Int
 
+            /// The address as given, nothing checked.
             public init(host: String, port: Int) {
                 self.host = host
                 self.port = port
@@ -27,9 +32,12 @@ public final class FederationTransport: Sendable {
         public var extraAuthorities: String?
         /// Where servers are, instead of where their names say.
         public var resolve: [ServerName: Address] = [:]
+        /// How long one request is waited for.
         public var requestTimeout: Duration = .seconds(30)
+        /// The longest time that a connection may take to come about.
         public var connectTimeout: Duration = .seconds(10)
 
+        /// The system's authorities, no overrides, and the times above.
         public init() {}
     }
 
@@ -59,6 +67,7 @@ public final class FederationTransport: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 
+    /// Closes the connections; no request may follow.
     public func shutdown() async throws { try await client.shutdown() }
 
     /// One request; every status is a reply.

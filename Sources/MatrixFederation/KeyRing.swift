@@ -11,6 +11,7 @@ import PresenceRuntime
 /// ``serversLimit`` documents are held; past that the one fetched longest ago is dropped. A server that could not
 /// be asked is not asked again for ``pauseAfterFailure``. Spec: server-server API, retrieving server keys.
 public actor KeyRing {
+    /// The most key documents held.
     public static let serversLimit = 100_000
     static let pauseAfterFailure = Duration.seconds(10)
     private static let documentLimitBytes = 64 * 1024
@@ -33,6 +34,8 @@ public actor KeyRing {
     private var pausedUntil: [ServerName: Instant] = [:]
     private var fetches: [ServerName: Task<Held?, Never>] = [:]
 
+    /// A ring without documents.
+    /// - Parameter validityLimit: the longest time that any document is relied on.
     public init(
         pinned: Pinned, transport: FederationTransport, clock: any PresenceClock, validityLimit: Duration,
         logger: Logger

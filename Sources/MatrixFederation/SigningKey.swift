@@ -8,6 +8,7 @@ import PresenceModel
 /// The file is Synapse's: a line `ed25519 <version> <seed>` for each key, the seed 32 bytes in unpadded base64. All
 /// are published; the first one signs.
 public struct SigningKey: Sendable {
+    /// `ed25519:<version>`, as signatures and the key document name the key.
     public let id: SigningKeyID
     private let key: Curve25519.Signing.PrivateKey
 
@@ -49,9 +50,12 @@ public struct SigningKey: Sendable {
 
 /// Why a key file cannot be used; the message names the file and the line, never the key.
 public struct SigningKeyFileError: Error, Sendable, CustomStringConvertible {
+    /// The key file.
     public var path: String
+    /// What is wrong, with the line where one is to blame; never the key.
     public var message: String
 
+    /// The path, then the message.
     public var description: String { "\(path): \(message)" }
 }
 

@@ -17,6 +17,8 @@ public struct TransactionSender: TransactionDelivery {
     private let ageGranularityMilliseconds: Int64
     private let logger: Logger
 
+    /// A sender that signs with `key` in the name of `server`.
+    /// - Parameter ageGranularity: ages leave as multiples of this.
     public init(
         server: ServerName, key: SigningKey, transport: FederationTransport, busyValue: BusyValue,
         ageGranularity: Duration, logger: Logger
@@ -29,6 +31,8 @@ public struct TransactionSender: TransactionDelivery {
         self.logger = logger
     }
 
+    /// Sends the transaction once, signed. 400, 404, 405 and 413 refuse it for good; anything else but 200 is no
+    /// answer.
     public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome {
         let destination = transaction.destination
         let edus = transaction.messages.map {
@@ -83,7 +87,9 @@ public struct TransactionSender: TransactionDelivery {
 
 /// For a server that talks to no other: nothing is ever handed to it.
 public struct NoDelivery: TransactionDelivery {
+    /// A delivery without a destination.
     public init() {}
 
+    /// Refuses everything for good, so that nothing is tried again.
     public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.refused) }
 }

@@ -5,6 +5,7 @@ import NIOCore
 
 /// What a route answers with.
 public struct Answer: Sendable {
+    /// Writes a streamed body, and returns when it is finished.
     public typealias Writing = @Sendable (inout any ResponseBodyWriter) async throws -> Void
 
     enum Body: Sendable {
@@ -13,7 +14,9 @@ public struct Answer: Sendable {
         case written(Writing)
     }
 
+    /// The HTTP status code.
     public var status: Int
+    /// The header fields, without `Content-Length`: that follows from the body.
     public var headers: HTTPFields
     var body: Body
 
@@ -42,7 +45,8 @@ public struct Answer: Sendable {
     /// A body that is written as it comes about; `writing` ends it, and the connection is closed behind it.
     public static func streamed(contentType: String, _ writing: @escaping Writing) -> Answer {
         Answer(
-            status: 200, headers: [.contentType: contentType, .cacheControl: "no-cache, no-store", .connection: "close"],
+            status: 200,
+            headers: [.contentType: contentType, .cacheControl: "no-cache, no-store", .connection: "close"],
             body: .written(writing))
     }
 

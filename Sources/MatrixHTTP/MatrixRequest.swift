@@ -9,6 +9,7 @@ public struct MatrixRequest: Sendable {
     public let method: String
     /// Path and query, byte for byte as on the request line: what peers sign.
     public let target: String
+    /// The header fields as they came.
     public let headers: HTTPFields
     /// The raw (still percent-encoded) path segments that the route left open, in their order.
     public internal(set) var captures: [Substring] = []

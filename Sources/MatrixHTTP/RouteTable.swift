@@ -2,6 +2,7 @@ import MatrixWire
 
 /// One method of one path.
 public struct Route: Sendable {
+    /// Answers one request; what it throws is sent as a refusal in the standard form.
     public typealias Handle = @Sendable (MatrixRequest) async throws(MatrixErrorBody) -> Answer
 
     let method: String
@@ -49,8 +50,10 @@ public struct RouteTable: Sendable {
     }
 
     private let root: Node
+    /// Every route, in the order given.
     public let routes: [Route]
 
+    /// The table of `routes`; a literal segment goes before an open one.
     public init(_ routes: [Route]) {
         self.routes = routes
         root = Node(routes.map { (RouteTable.segments(of: $0.pattern[...])[...], $0) })

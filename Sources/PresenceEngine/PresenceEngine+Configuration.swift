@@ -16,6 +16,7 @@ extension PresenceEngine {
         /// Past this ``PresenceEngine/refusal(addingEntryOf:for:)`` refuses a further entry.
         public var watchEntriesPerUser = 1000
 
+        /// The defaults above.
         public init() {}
     }
 
@@ -83,22 +84,30 @@ extension PresenceEngine {
 
 /// A stream of one client, numbered by the runtime; a number is never used twice in a run.
 public struct StreamID: Hashable, Comparable, Sendable {
+    /// Rises by one with every stream opened.
     public let number: UInt64
 
+    /// The stream of that number.
     public init(_ number: UInt64) { self.number = number }
 
+    /// The stream opened earlier comes first.
     public static func < (left: StreamID, right: StreamID) -> Bool { left.number < right.number }
 }
 
 /// What is kept of a local user.
 public struct StoredStatus: Hashable, Sendable {
+    /// What the user picked last; `online` if never anything.
     public var chosen: ChosenState
+    /// ``StatusText``, kept while the user is hidden too; `nil` for none.
     public var statusText: String?
+    /// The last sign of activity that others may learn; `nil` for a user who was never active.
     public var lastActive: Instant?
+    /// When one of the user's devices was last in touch; `nil` for never.
     public var lastSeen: Instant?
     /// A device was connected when this was written: after a restart the user is held for one more lease.
     public var isConnected: Bool
 
+    /// A row as given, nothing checked.
     public init(
         chosen: ChosenState, statusText: String?, lastActive: Instant?, lastSeen: Instant?, isConnected: Bool
     ) {
@@ -112,10 +121,12 @@ public struct StoredStatus: Hashable, Sendable {
 
 /// What is kept of another server's user.
 public struct StoredRemote: Hashable, Sendable {
+    /// What the user's server said last.
     public var presence: Presence
     /// Until when the user's server promised to tell of changes; `nil`: for good.
     public var goodUntil: Instant?
 
+    /// A row as given, nothing checked.
     public init(presence: Presence, goodUntil: Instant?) {
         self.presence = presence
         self.goodUntil = goodUntil

@@ -11,7 +11,9 @@ extension PresenceEngine {
 
     /// One user as a stream shows them.
     public struct Sighting: Hashable, Sendable {
+        /// Whom the observer sees.
         public var user: UserID
+        /// What the observer may know of the user at this moment.
         public var knowledge: Knowledge
     }
 

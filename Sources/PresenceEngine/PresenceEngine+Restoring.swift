@@ -6,10 +6,14 @@ extension PresenceEngine {
 
     /// Everything that was saved.
     public struct Snapshot: Sendable {
+        /// Local users; users of other servers are skipped.
         public var statuses: [(user: UserID, status: StoredStatus)] = []
+        /// Entries of the watch lists; an observer must be local.
         public var entries: [(observer: UserID, observed: UserID)] = []
+        /// Users of other servers; those on nobody's watch list are skipped.
         public var remotes: [(user: UserID, remote: StoredRemote)] = []
 
+        /// Nothing saved: a first start.
         public init() {}
     }
 

@@ -5,7 +5,9 @@ import PresenceModel
 /// A value with one door, ``handle(_:at:into:)``. It has no clock; `now` comes with every event and never goes back.
 /// What other servers are told is decided by `FederationEngine`; this engine says which of its decisions concern them.
 public struct PresenceEngine: Sendable {
+    /// This server: users hosted by it are local.
     public let server: ServerName
+    /// Fixed for the engine's life.
     public let configuration: Configuration
 
     let limits: UserRecord.Limits
@@ -19,6 +21,7 @@ public struct PresenceEngine: Sendable {
     /// The version that the next change gets. Versions rise by one with every change that an observer could see.
     public internal(set) var version: UInt64 = 0
 
+    /// An engine that knows no user; ``restore(_:at:)`` brings back those that were saved.
     public init(server: ServerName, configuration: Configuration = Configuration()) {
         self.server = server
         self.configuration = configuration

@@ -23,6 +23,7 @@ public struct DeadlineQueue: Sendable {
     /// When the queue will look next, by number: never later than `wanted`.
     private var queued: [Int64] = []
 
+    /// A queue without deadlines.
     public init() {}
 
     /// The earliest moment at which something may be due; what is found then may have moved on.

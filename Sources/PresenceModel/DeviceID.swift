@@ -2,8 +2,10 @@
 ///
 /// Spec: client-server API, relationship between access tokens and devices.
 public struct DeviceID: Hashable, Comparable, Sendable {
+    /// The longest device id, in UTF-8 bytes.
     public static let limitBytes = 255
 
+    /// The id as it was parsed.
     public let text: String
 
     /// - Throws: ``IdentifierError``, naming the first rule broken.
@@ -14,18 +16,23 @@ public struct DeviceID: Hashable, Comparable, Sendable {
         self.text = String(text)
     }
 
+    /// The order of the texts.
     public static func < (left: DeviceID, right: DeviceID) -> Bool { left.text < right.text }
 }
 
 extension DeviceID: CustomStringConvertible {
+    /// The id itself.
     public var description: String { text }
 }
 
 /// One device of one user.
 public struct DeviceKey: Hashable, Sendable {
+    /// The device's owner: device ids are unique only within one user.
     public var user: UserID
+    /// The device among its owner's.
     public var device: DeviceID
 
+    /// The key of `device` of `user`.
     public init(user: UserID, device: DeviceID) {
         self.user = user
         self.device = device

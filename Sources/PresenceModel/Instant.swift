@@ -2,8 +2,10 @@
 ///
 /// Only the runtime's clock (or a virtual one) makes instants; within a run they never go back.
 public struct Instant: Hashable, Comparable, Sendable {
+    /// Milliseconds since 1970-01-01 00:00 UTC.
     public let millisecondsSinceEpoch: Int64
 
+    /// The instant at that count; any value is taken, none is clamped.
     public init(millisecondsSinceEpoch: Int64) {
         self.millisecondsSinceEpoch = millisecondsSinceEpoch
     }
@@ -14,6 +16,7 @@ public struct Instant: Hashable, Comparable, Sendable {
     /// Later than every instant that a clock gives.
     public static let distantFuture = Instant(millisecondsSinceEpoch: .max / 4)
 
+    /// Earlier comes first.
     public static func < (left: Instant, right: Instant) -> Bool {
         left.millisecondsSinceEpoch < right.millisecondsSinceEpoch
     }
@@ -25,6 +28,7 @@ public struct Instant: Hashable, Comparable, Sendable {
         return Instant(millisecondsSinceEpoch: min(max(sum, 0), Instant.distantFuture.millisecondsSinceEpoch))
     }
 
+    /// Whole milliseconds of `duration` later; saturates at ``epoch`` and ``distantFuture``.
     public func advanced(by duration: Duration) -> Instant {
         advanced(byMilliseconds: duration.inMilliseconds)
     }
@@ -34,11 +38,14 @@ public struct Instant: Hashable, Comparable, Sendable {
         millisecondsSinceEpoch - earlier.millisecondsSinceEpoch
     }
 
+    /// As ``advanced(by:)``.
     public static func + (instant: Instant, duration: Duration) -> Instant { instant.advanced(by: duration) }
+    /// The time from `right` to `left`; negative if `right` is later.
     public static func - (left: Instant, right: Instant) -> Duration { .milliseconds(left.milliseconds(since: right)) }
 }
 
 extension Instant: CustomStringConvertible {
+    /// The count with its unit, as in `1700000000000 ms`.
     public var description: String { "\(millisecondsSinceEpoch) ms" }
 }
 
@@ -48,6 +55,8 @@ extension Duration {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 
+    /// `count` minutes of 60 seconds.
     public static func minutes(_ count: Int) -> Duration { .seconds(60 * count) }
+    /// `count` hours of 3600 seconds.
     public static func hours(_ count: Int) -> Duration { .seconds(3600 * count) }
 }

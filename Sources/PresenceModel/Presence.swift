@@ -27,12 +27,14 @@ public enum PublishedState: String, Hashable, Sendable, CaseIterable {
 
 /// What a user's server says of the user: state, text, and the last sign of activity.
 public struct Presence: Hashable, Sendable {
+    /// What others see of the user's availability.
     public var state: PublishedState
     /// ``StatusText``, at most 1,024 UTF-8 bytes.
     public var statusText: String?
     /// `nil` for a user who was never active.
     public var lastActive: Instant?
 
+    /// A presence as given; the text's length is not checked here.
     public init(state: PublishedState, statusText: String? = nil, lastActive: Instant? = nil) {
         self.state = state
         self.statusText = statusText

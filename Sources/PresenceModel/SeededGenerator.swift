@@ -2,8 +2,10 @@
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
+    /// A generator at the beginning of the sequence of `seed`; every seed, 0 too, is as good.
     public init(seed: UInt64) { state = seed }
 
+    /// The next 64 bits; the sequence repeats after 2^64 of them.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

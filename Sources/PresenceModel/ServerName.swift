@@ -3,8 +3,10 @@
 /// At most 230 bytes, all of them ASCII; equality is byte for byte (peers sign and compare names that way).
 /// Spec: appendices, server name.
 public struct ServerName: Hashable, Comparable, Sendable {
+    /// The longest name, port included, in bytes.
     public static let limitBytes = 230
 
+    /// The name as it was parsed, port included, letter case kept.
     public let text: String
 
     /// - Throws: ``IdentifierError``, naming the first rule broken.
@@ -35,10 +37,13 @@ public struct ServerName: Hashable, Comparable, Sendable {
             }
     }
 
+    /// Equality of the bytes: letter case and an explicit port count.
     public static func == (left: ServerName, right: ServerName) -> Bool { left.text == right.text }
 
+    /// Hashes the text.
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
+    /// The order of the texts.
     public static func < (left: ServerName, right: ServerName) -> Bool { left.text < right.text }
 
     private var parts: (host: String, port: Int?) {
@@ -83,6 +88,7 @@ public struct ServerName: Hashable, Comparable, Sendable {
 }
 
 extension ServerName: CustomStringConvertible {
+    /// The name itself.
     public var description: String { text }
 }
 

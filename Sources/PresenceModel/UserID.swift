@@ -4,8 +4,10 @@
 /// `:`) are taken; control characters and spaces are not. An empty localpart is refused.
 /// Spec: appendices, user identifiers.
 public struct UserID: Hashable, Comparable, Sendable {
+    /// The longest user id, `@` and server name included, in UTF-8 bytes.
     public static let limitBytes = 255
 
+    /// The whole id, from the `@` on, as it was parsed.
     public let text: String
     private let colonOffset: UInt8
     /// Swift takes differently composed characters for equal; identifiers that hold any are compared by bytes.
@@ -36,12 +38,15 @@ public struct UserID: Hashable, Comparable, Sendable {
         text.utf8.dropFirst(Int(colonOffset) + 1).elementsEqual(server.text.utf8)
     }
 
+    /// Equality of the bytes, also where Swift takes two texts for equal.
     public static func == (left: UserID, right: UserID) -> Bool {
         left.text == right.text && (left.isASCII || left.text.utf8.elementsEqual(right.text.utf8))
     }
 
+    /// Hashes the text: equal ids hash alike.
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
+    /// The order of the UTF-8 bytes.
     public static func < (left: UserID, right: UserID) -> Bool {
         guard left.isASCII, right.isASCII else { return left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
         return left.text < right.text
@@ -69,5 +74,6 @@ public struct UserID: Hashable, Comparable, Sendable {
 }
 
 extension UserID: CustomStringConvertible {
+    /// The id itself.
     public var description: String { text }
 }

@@ -6,12 +6,14 @@ import PresenceModel
 ///
 /// The simulation runs this; ``PresenceRuntime`` is the same with a real clock and shells around it.
 public struct PresenceInstance: Sendable {
+    /// What happened, to the engine that it concerns.
     public enum Event: Hashable, Sendable {
         case presence(PresenceEngine.Event)
         case federation(FederationEngine.Event)
         case deadlineReached
     }
 
+    /// What is to be done by the shells; what engines tell each other is not among it.
     public enum Effect: Hashable, Sendable {
         case wake(StreamID)
         case send(OutgoingTransaction)
@@ -26,13 +28,18 @@ public struct PresenceInstance: Sendable {
 
     /// Everything that was saved.
     public struct Snapshot: Sendable {
+        /// Local users, watch lists, and what is known of other servers' users.
         public var presence = PresenceEngine.Snapshot()
+        /// Promises given and asked for, and how other servers speak.
         public var federation = FederationEngine.Snapshot()
 
+        /// Nothing saved: a first start.
         public init() {}
     }
 
+    /// The engine of users, devices and watch lists; to be read only.
     public private(set) var presence: PresenceEngine
+    /// The engine of the conversation with other servers; to be read only.
     public private(set) var federation: FederationEngine
     private let federates: Bool
     private var presenceEffects: [PresenceEngine.Effect] = []
@@ -45,6 +52,7 @@ public struct PresenceInstance: Sendable {
         self.federates = federates
     }
 
+    /// The earlier of both engines' deadlines, for ``Event/deadlineReached``.
     public var nextDeadline: Instant? {
         switch (presence.nextDeadline, federation.nextDeadline) {
         case (let mine?, let theirs?): min(mine, theirs)
@@ -59,6 +67,7 @@ public struct PresenceInstance: Sendable {
         return handle(.presence(.started), at: now)
     }
 
+    /// One step: takes the event, lets the engines settle, and returns what is to be done, in order.
     public mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
         switch event {
         case .presence(let event):

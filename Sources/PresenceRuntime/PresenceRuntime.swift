@@ -118,6 +118,8 @@ extension PresenceRuntime {
         try await journal.settle()
     }
 
+    /// Takes `observed` off the watch list of `observer`, if there; returns when that is on disk.
+    /// - Throws: what the journal throws; the entry may be back after the next restart then.
     public func removeEntry(of observed: UserID, for observer: UserID) async throws {
         submit(.presence(.entryRemoved(observer: observer, observed: observed)))
         try await journal.settle()
@@ -134,6 +136,7 @@ extension PresenceRuntime {
         if asks { try await journal.settle() }
     }
 
+    /// Whom `observer` watches, in the order of names.
     public func watchList(of observer: UserID) -> [UserID] { instance.presence.watchList(of: observer) }
 
     /// What `observer` may know of `observed`, with the age as of this moment.
@@ -146,6 +149,7 @@ extension PresenceRuntime {
         (instance.presence.presence(of: observed, seenBy: observer), clock.now)
     }
 
+    /// The federation engine's counts since the start.
     public var tally: FederationEngine.Tally { instance.federation.tally }
 }
 
@@ -153,9 +157,12 @@ extension PresenceRuntime {
 extension PresenceRuntime {
     /// Where a stream stands: a run of this server, and a version in it.
     public struct StreamPosition: Hashable, Sendable {
+        /// The run that the version is of; a position of another run means from the start.
         public var boot: UInt64
+        /// The engine's version up to which the stream was told.
         public var version: UInt64
 
+        /// The position at `version` of the run `boot`.
         public init(boot: UInt64, version: UInt64) {
             self.boot = boot
             self.version = version
@@ -165,7 +172,9 @@ extension PresenceRuntime {
     /// A stream that is open: its number, and a wake for every time that there is something new. Several wakes that
     /// are not listened to are one.
     public struct OpenStream: Sendable {
+        /// Unique within a run of this server.
         public let id: StreamID
+        /// Ends when the stream is closed or the server stops.
         public let wakes: AsyncStream<Void>
         fileprivate let continuation: AsyncStream<Void>.Continuation
 
@@ -176,14 +185,19 @@ extension PresenceRuntime {
         public func end() { continuation.finish() }
     }
 
+    /// What a stream shows next.
     public struct Batch: Sendable {
+        /// In the order of the changes; empty if the stream is over.
         public var sightings: [PresenceEngine.Sighting]
+        /// To be given as `since` the next time.
         public var position: StreamPosition
+        /// The instant that ages are counted to.
         public var now: Instant
         /// The device lost its token, or the server stops: nothing more comes.
         public var isOver: Bool
     }
 
+    /// Opens a stream; its device is connected until ``closeStream(_:)``. While the server stops, `wakes` ends at once.
     public func openStream(on key: DeviceKey) -> OpenStream {
         streamCount += 1
         let id = StreamID(streamCount)
@@ -197,6 +211,7 @@ extension PresenceRuntime {
         return OpenStream(id: id, wakes: wakeStream, continuation: continuation)
     }
 
+    /// Ends the stream's wakes, and its hold on the device.
     public func closeStream(_ id: StreamID) {
         wakes.removeValue(forKey: id)?.finish()
         submit(.presence(.streamClosed(id)))

@@ -15,6 +15,7 @@ public struct AnchoredClock: PresenceClock {
     /// - Parameter wallMilliseconds: the wall clock's milliseconds since the epoch at this moment.
     public init(wallMilliseconds: Int64) { wallAtStart = wallMilliseconds }
 
+    /// Wall time at the start plus the time since, in whole milliseconds.
     public var now: Instant {
         let uptime = ContinuousClock.now - start
         return Instant(millisecondsSinceEpoch: wallAtStart + uptime.inMilliseconds)
@@ -37,6 +38,7 @@ public protocol TransactionDelivery: Sendable {
     func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome
 }
 
+/// How a delivery ended.
 public enum DeliveryOutcome: Hashable, Sendable {
     case delivered
     case failed(FederationEngine.Failure)

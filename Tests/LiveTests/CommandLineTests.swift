@@ -57,7 +57,8 @@ struct `The command line` {
 
         // A stream that is open when its token is taken back ends.
         async let open = scene.client.ask("GET", stream, token: token)
-        let listed = try await `The command line`.run(["token", "list", "--config", "presenced.yaml"], in: scene.folder)
+        let listed = try await `The command line`.run(
+            ["token", "list", "--config", "presenced.yaml"], in: scene.folder)
         #expect(listed.text.contains("@alice:example.org  D") && !listed.text.contains(token))
         let revoked = try await `The command line`.run(
             ["token", "revoke", "alice", "--config", "presenced.yaml"], in: scene.folder)
@@ -82,7 +83,8 @@ struct `The command line` {
             return
         }
         let command = try #require(put.range(of: #"curl -X PUT[^}]*\}'"#, options: .regularExpression))
-        let child = try Child("/bin/sh", ["-c", "\(put[command]) --silent --show-error --write-out ' %{http_code}'; echo"])
+        let script = "\(put[command]) --silent --show-error --write-out ' %{http_code}'; echo"
+        let child = try Child("/bin/sh", ["-c", script])
         #expect(try await child.line(with: "200").contains("{}"))
         #expect(await server.stop() == 0)
         let names = try FileManager.default.contentsOfDirectory(atPath: "\(scene.folder)/presenced-data")

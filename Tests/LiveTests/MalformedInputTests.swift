@@ -30,7 +30,8 @@ import Testing
         for item in cases {
             let body = item.body.isEmpty ? nil : item.body
             let reply = try await client.ask(item.method, item.url, token: ada.token, body: body)
-            #expect(reply.status == item.status && reply.errcode == item.errcode, "\(item.method) \(item.url): \(reply)")
+            let isRight = reply.status == item.status && reply.errcode == item.errcode
+            #expect(isRight, "\(item.method) \(item.url): \(reply)")
         }
         let send = "\(server.federationURL)/_matrix/federation/v1/send"
         let federation: [(method: String, url: String, body: [UInt8], status: Int, errcode: String)] = [
@@ -45,7 +46,8 @@ import Testing
         for item in federation {
             let body = item.body.isEmpty ? nil : item.body
             let reply = try await client.ask(item.method, item.url, body: body)
-            #expect(reply.status == item.status && reply.errcode == item.errcode, "\(item.method) \(item.url): \(reply)")
+            let isRight = reply.status == item.status && reply.errcode == item.errcode
+            #expect(isRight, "\(item.method) \(item.url): \(reply)")
         }
         let kept = try await server.status(of: ada.id, by: ada)
         #expect(kept.json["status_msg"]?.string == "kept" && kept.json["presence"]?.string == "online")

@@ -25,7 +25,8 @@ import Testing
         return Pair(scene: scene, north: try await north, south: try await south)
     }
 
-    @Test(.timeLimit(.minutes(2))) func `show each other's users, through kill -9 and restart of either`() async throws {
+    @Test(.timeLimit(.minutes(2)))
+    func `show each other's users, through kill -9 and restart of either`() async throws {
         var pair = try await `Two servers`.pair()
         let ada = try await pair.north.user("ada")
         let cleo = try await pair.south.user("cleo")

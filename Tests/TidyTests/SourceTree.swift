@@ -29,8 +29,8 @@ enum SourceTree {
                 let isFunction = trimmed.contains("func ") || trimmed.hasPrefix("init(") || trimmed.contains(" init(")
                 guard isFunction, !trimmed.hasPrefix("//") else { continue }
                 let indentation = line.prefix { $0 == " " }
-                guard let length = lines[start...].firstIndex(where: { $0 == "\(indentation)}" }).map({ $0 - start + 1 })
-                else { continue }
+                guard let end = lines[start...].firstIndex(where: { $0 == "\(indentation)}" }) else { continue }
+                let length = end - start + 1
                 found.append(Function(start: start + 1, length: trimmed.hasSuffix("}") ? 1 : length))
             }
             return found

@@ -21,7 +21,8 @@ struct DemoCommand: AsyncParsableCommand {
             handler.logLevel = .error
             return handler
         }
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("presenced-demo-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("presenced-demo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let interrupt = DemoCommand.onInterrupt { try? FileManager.default.removeItem(at: folder) }
@@ -30,7 +31,8 @@ struct DemoCommand: AsyncParsableCommand {
             let recording = try DemoRecording(folder: fixtures)
             let stage = try await DemoStage.build(folder: folder.path, recording: recording)
             try await stage.run { stage in
-                try await DemoPlay(stage: stage, pause: .milliseconds(Int64(pause * 1000)), recording: recording).perform()
+                let pause = Duration.milliseconds(Int64(pause * 1000))
+                try await DemoPlay(stage: stage, pause: pause, recording: recording).perform()
             }
         } catch let failure as StartFailure {
             ConfigurationFile.complain("\(failure.message) \(failure.metadata)")

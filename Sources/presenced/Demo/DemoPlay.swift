@@ -63,7 +63,8 @@ struct DemoPlay: Sendable {
         var body: JSONValue = ["presence": .string(step.state)]
         if let text = step.text { body = ["presence": .string(step.state), "status_msg": .string(text)] }
         let start = ContinuousClock.now
-        try await ask("PUT", user.url + path, as: user, body: String(decoding: CanonicalJSON.encode(body), as: UTF8.self))
+        let text = String(decoding: CanonicalJSON.encode(body), as: UTF8.self)
+        try await ask("PUT", user.url + path, as: user, body: text)
         let wanted = DemoViews.Glimpse(presence: step.state, text: step.text)
         let everyone = stage.users.map(\.id.text)
         let isSeen = await views.wait(upTo: .seconds(20)) { seen in

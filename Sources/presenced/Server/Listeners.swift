@@ -36,7 +36,8 @@ struct Listeners: Sendable {
                 host: address.host, port: address.port, server: server, group: group, routes: routes,
                 origins: origins, logger: logger
             ) { port in
-                logger.info("listening", metadata: ["listener": "\(name)", "host": "\(address.host)", "port": "\(port)"])
+                logger.info(
+                    "listening", metadata: ["listener": "\(name)", "host": "\(address.host)", "port": "\(port)"])
                 ports.note(port, of: name)
             }
             return Named(name: name, listener: listener)

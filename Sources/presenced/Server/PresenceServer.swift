@@ -26,7 +26,7 @@ struct PresenceServer: Sendable {
         try makeFolder(configuration.dataDirectory)
         let clock = AnchoredClock(wallMilliseconds: wallMilliseconds())
         let tokens = try openTokens(configuration)
-        let (store, boot, snapshot) = try openStore(configuration)
+        let (store, boot, snapshot) = try openStore(configuration, logger: logger)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
         let runtime = PresenceRuntime(
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
@@ -85,7 +85,7 @@ struct PresenceServer: Sendable {
                     }
                 })
         }
-        services.append(Part { try await followTokens() })
+        services.append(Part { try await followFiles() })
         services.append(
             Part { [runtime] in
                 try? await gracefulShutdown()
@@ -94,11 +94,20 @@ struct PresenceServer: Sendable {
         return services
     }
 
-    /// Takes up changes of the token file, and ends what revoked tokens have open.
-    private func followTokens() async throws {
+    /// Once a second: takes up changes of the token file, ends what revoked tokens have open, and says, once, when
+    /// the disk does not take what is to be kept.
+    private func followFiles() async throws {
         await cancelWhenGracefulShutdown {
+            var saidOfStore: String?
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
+                let failure = store.tally.latestFailure.map { "\($0)" }
+                if let failure, failure != saidOfStore {
+                    logger.error(
+                        "the database could not be written; what is to be kept is in memory and tried again",
+                        metadata: ["reason": "\(failure)"])
+                }
+                saidOfStore = failure
                 let change = tokens.refresh()
                 for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
                 if let problem = change.problem {
@@ -154,16 +163,26 @@ extension PresenceServer {
     }
 
     private static func openStore(
-        _ configuration: ServerConfiguration
+        _ configuration: ServerConfiguration, logger: Logger
     ) throws -> (PresenceStore, UInt64, PresenceInstance.Snapshot) {
         do {
             let store = try PresenceStore(
                 path: configuration.storeFilePath,
                 configuration: configuration.storeConfiguration)
-            return (store, try store.nextBoot(), try store.load())
+            let boot = try store.nextBoot()
+            let snapshot = try store.load { skipped in
+                logger.warning(
+                    "rows of the database do not parse; they are left out, and left as they are",
+                    metadata: [
+                        "table": "\(skipped.table)", "count": "\(skipped.count)", "first": "\(skipped.firstKey)",
+                        "column": "\(skipped.firstColumn)",
+                    ])
+            }
+            return (store, boot, snapshot)
         } catch {
             throw StartFailure(
-                "cannot use the database; nothing was changed", ["path": "\(configuration.storeFilePath)", "reason": "\(error)"])
+                "cannot use the database; nothing was changed",
+                ["path": "\(configuration.storeFilePath)", "reason": "\(error)"])
         }
     }
 }

@@ -15,7 +15,8 @@ final class Scene: Sendable {
     let client: HTTPClient
 
     init() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("presenced-live-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("presenced-live-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder.path
         authority = try PrivateAuthority(folder: folder.path)
