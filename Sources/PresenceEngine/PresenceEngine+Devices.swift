@@ -104,28 +104,17 @@ extension PresenceEngine {
     mutating func refresh(
         _ number: Int, at now: Instant, occasion: Occasion? = nil, into effects: inout [Effect]
     ) -> Bool {
-        users[number].dropGoneDevices(at: now, limits)
-        let state = users[number].publishedState(at: now, limits)
-        deadlines.set(number, to: users[number].nextLook(at: now, limits))
-        let before = users[number].published?.state ?? .offline
-        let differs = before != state || users[number].published?.statusText != users[number].visibleText
-        if !differs, state != .offline {
-            let lastActive = users[number].lastActive
-            users[number].published?.lastActive = lastActive
-        } else {
-            let derived = users[number].derivedPresence(in: state)
-            users[number].published = derived
-        }
+        let outcome = users[number].derive(at: now, limits)
+        deadlines.set(number, to: outcome.nextLook)
+        let differs = outcome.change != nil
         if differs { noteChange(number, into: &effects) }
         if differs || occasion != nil {
-            let appeared = before == .offline && state != .offline
-            let presence = users[number].derivedPresence(in: state)
-            effects.append(
-                .localPublished(users[number].id, presence, occasion ?? (appeared ? .appeared : .changed)))
+            let presence = users[number].published ?? .neverActive
+            let told = occasion ?? (outcome.change == .appeared ? .appeared : .changed)
+            effects.append(.localPublished(users[number].id, presence, told))
         }
         // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected.
-        let cameOrWent = occasion == nil && users[number].devices.isEmpty == users[number].countsAsInterested
-        guard differs || cameOrWent else { return false }
+        guard differs || (occasion == nil && outcome.cameOrWent) else { return false }
         save(number, into: &effects)
         return true
     }

@@ -15,7 +15,41 @@ extension UserRecord {
         }
     }
 
-    mutating func dropGoneDevices(at now: Instant, _ limits: Limits) {
+    /// What a look at the user came to.
+    struct Derivation: Sendable {
+        enum Change: Hashable, Sendable {
+            /// From offline to anything else.
+            case appeared
+            case other
+        }
+
+        /// `nil`: observers see what they saw before.
+        var change: Change?
+        /// A device is connected and none was counted, or the reverse.
+        var cameOrWent: Bool
+        var nextLook: Instant?
+    }
+
+    /// Works out anew what observers see. One mutating call, so that the record is not copied: this runs for every
+    /// event.
+    mutating func derive(at now: Instant, _ limits: Limits) -> Derivation {
+        dropGoneDevices(at: now, limits)
+        let state = publishedState(at: now, limits)
+        let before = published?.state ?? .offline
+        var change: Derivation.Change?
+        if before != state || published?.statusText != visibleText {
+            change = before == .offline && state != .offline ? .appeared : .other
+            published = derivedPresence(in: state)
+        } else if state != .offline {
+            published?.lastActive = lastActive
+        } else if published == nil {
+            published = derivedPresence(in: state)
+        }
+        return Derivation(
+            change: change, cameOrWent: devices.isEmpty == countsAsInterested, nextLook: nextLook(at: now, limits))
+    }
+
+    private mutating func dropGoneDevices(at now: Instant, _ limits: Limits) {
         guard devices.contains(where: { !$0.isConnected(at: now, offlineAfter: limits.offlineAfter) }) else { return }
         devices.removeAll { !$0.isConnected(at: now, offlineAfter: limits.offlineAfter) }
     }
@@ -23,7 +57,7 @@ extension UserRecord {
     /// The text that observers see.
     var visibleText: String? { chosen == .hidden ? nil : statusText }
 
-    func publishedState(at now: Instant, _ limits: Limits) -> PublishedState {
+    private func publishedState(at now: Instant, _ limits: Limits) -> PublishedState {
         switch chosen {
         case .offline, .hidden:
             return .offline
@@ -40,14 +74,14 @@ extension UserRecord {
     }
 
     /// What observers see. What a user does while offline to others moves no age: it is frozen at the step to offline.
-    func derivedPresence(in state: PublishedState) -> Presence {
+    private func derivedPresence(in state: PublishedState) -> Presence {
         let wasOffline = (published?.state ?? .offline) == .offline
         let age = state == .offline && wasOffline ? published?.lastActive : lastActive
         return Presence(state: state, statusText: visibleText, lastActive: age)
     }
 
     /// The earliest moment at which time alone changes the ``publishedState(at:_:)``.
-    func nextLook(at now: Instant, _ limits: Limits) -> Instant? {
+    private func nextLook(at now: Instant, _ limits: Limits) -> Instant? {
         var next = Instant.distantFuture
         for lease in devices {
             if lease.openStreams == 0 {

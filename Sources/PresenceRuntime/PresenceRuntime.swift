@@ -105,8 +105,8 @@ public actor PresenceRuntime {
 extension PresenceRuntime {
     /// Sets a local user's state and text; returns when the choice is on disk.
     /// - Throws: what the journal throws; the choice holds until the next restart then.
-    public func choose(_ state: ChosenState, text: String?, on key: DeviceKey) async throws {
-        submit(.presence(.statusChosen(key, state, text: text)))
+    public nonisolated func choose(_ state: ChosenState, text: String?, on key: DeviceKey) async throws {
+        await submit(.presence(.statusChosen(key, state, text: text)))
         try await journal.settle()
     }
 
@@ -128,10 +128,10 @@ extension PresenceRuntime {
     /// Takes in what another server sent; returns when what it asked for is on disk. What it merely reported is
     /// written behind.
     /// - Throws: what the journal throws; the other server sends the transaction again then.
-    public func take(
+    public nonisolated func take(
         _ messages: [PresenceMessage], transaction: String, from origin: ServerName
     ) async throws {
-        submit(.federation(.received(from: origin, transaction: transaction, messages)))
+        await submit(.federation(.received(from: origin, transaction: transaction, messages)))
         let asks = messages.contains { !$0.poll.isEmpty || !$0.watch.isEmpty || !$0.unpoll.isEmpty }
         if asks { try await journal.settle() }
     }
