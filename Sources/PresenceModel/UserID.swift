@@ -35,7 +35,13 @@ public struct UserID: Hashable, Comparable, Sendable {
 
     /// Compares without making a ``ServerName`` of it.
     public func isHosted(by server: ServerName) -> Bool {
-        text.utf8.dropFirst(Int(colonOffset) + 1).elementsEqual(server.text.utf8)
+        let (mine, theirs) = (text.utf8, server.text.utf8)
+        let offset = Int(colonOffset) + 1
+        guard mine.count - offset == theirs.count else { return false }
+        let isEqual = mine.withContiguousStorageIfAvailable { mine in
+            theirs.withContiguousStorageIfAvailable { $0.elementsEqual(mine[offset...]) }
+        }
+        return (isEqual ?? nil) ?? mine.dropFirst(offset).elementsEqual(theirs)
     }
 
     /// Equality of the bytes, also where Swift takes two texts for equal.

@@ -51,7 +51,9 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         if !json { print(machine.text) }
         if engine || all {
-            report(try EngineLoad.measure(seconds: seconds))
+            for rate in [EngineLoad.held, EngineLoad.coming] {
+                report(try EngineLoad.measure(seconds: seconds, eventsPerMillisecond: rate))
+            }
             report(try FederationEngineLoad.measure(seconds: seconds))
         }
         if put || all {

@@ -3,13 +3,18 @@ import PresenceModel
 
 /// The presence engine alone: devices of many users act and choose, leases and idleness run out, nobody watches.
 ///
-/// Virtual time passes one millisecond every ``eventsPerMillisecond`` events.
+/// Virtual time passes one millisecond every ``eventsPerMillisecond`` events: with few, most users lapse between two
+/// of their events and come and go; with many, they are held.
 struct EngineLoad {
     static let userCount = 100_000
-    static let eventsPerMillisecond = 5
+    /// Users come and go all the time.
+    static let coming = 5
+    /// Users are held: nobody lapses.
+    static let held = 50
     /// Of so many events one is a choice of a status, the others are activity.
     static let choiceEvery = 10
 
+    private let eventsPerMillisecond: Int
     private let keys: [DeviceKey]
     private var engine: PresenceEngine
     private var effects: [PresenceEngine.Effect] = []
@@ -19,7 +24,8 @@ struct EngineLoad {
     private var deadlineCount = 0
     private var effectCount = 0
 
-    init() throws {
+    init(eventsPerMillisecond: Int) throws {
+        self.eventsPerMillisecond = eventsPerMillisecond
         let server = try ServerName(parsing: "lab.localhost")
         let device = try DeviceID(parsing: "LAB")
         keys = try (0..<EngineLoad.userCount).map { number in
@@ -29,8 +35,8 @@ struct EngineLoad {
         effects = engine.handle(.started, at: now)
     }
 
-    static func measure(seconds: Double) throws -> Measurement {
-        var load = try EngineLoad()
+    static func measure(seconds: Double, eventsPerMillisecond: Int) throws -> Measurement {
+        var load = try EngineLoad(eventsPerMillisecond: eventsPerMillisecond)
         for key in load.keys { load.submit(.deviceActed(key)) }
         let pace = Pace(seconds: seconds)
         load.eventCount = 0
@@ -39,10 +45,10 @@ struct EngineLoad {
         repeat { for _ in 0..<1024 { load.step() } } while pace.goesOn(after: load.eventCount)
         let elapsed = pace.elapsedSeconds
         return Measurement(
-            title: "Presence engine, one core",
+            title: "Presence engine, one core, users \(eventsPerMillisecond == held ? "held" : "coming and going")",
             conditions: "\(EngineLoad.userCount) users, one device each, drawn at random; 90 % deviceActed, 10 % "
-                + "statusChosen; \(EngineLoad.eventsPerMillisecond) events per virtual ms with the default leases, so "
-                + "that users also go offline and idle by deadline; no watchers, effects are counted and dropped",
+                + "statusChosen; \(eventsPerMillisecond) events per virtual ms with the default leases, "
+                + "deadlines running; no watchers, effects are counted and dropped",
             figures: [
                 Figure("events", Double(load.eventCount) / elapsed, "/s"),
                 Figure("nanoseconds per event", elapsed * 1e9 / Double(load.eventCount), "ns"),
@@ -63,7 +69,7 @@ struct EngineLoad {
         engine.handle(event, at: now, into: &effects)
         eventCount += 1
         effectCount += effects.count
-        guard eventCount % EngineLoad.eventsPerMillisecond == 0 else { return }
+        guard eventCount % eventsPerMillisecond == 0 else { return }
         now = now.advanced(byMilliseconds: 1)
         guard let next = engine.nextDeadline, next <= now else { return }
         effects.removeAll(keepingCapacity: true)
