@@ -70,6 +70,20 @@ struct `The command line` {
         #expect(!server.text.contains(token))
     }
 
+    @Test(.timeLimit(.minutes(1))) func `logs one JSON object a line when told to`() async throws {
+        let scene = try Scene()
+        let port = try Scene.freePorts(1)[0]
+        try "server_name: example.org\nclient: { listen: \"127.0.0.1:\(port)\" }\nlog: { format: json }\n".write(
+            toFile: "\(scene.folder)/presenced.yaml", atomically: true, encoding: .utf8)
+        let server = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: scene.folder)
+        let line = try JSONParser.strict.parse(Array(try await server.line(with: "listening").utf8)).value
+        #expect(line["metadata"]?["port"]?.string == "\(port)" && line["level"]?.string == "info")
+        let time = try #require(line["time"]?.string)
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        #expect(try Date(time, strategy: style) > Date(timeIntervalSince1970: 1_700_000_000))
+        #expect(await server.stop() == 0)
+    }
+
     @Test(.timeLimit(.minutes(1))) func `runs without a configuration and prints curl that works`() async throws {
         let scene = try Scene()
         let server = try Child(Scene.presenced, ["serve"], in: scene.folder)

@@ -37,7 +37,7 @@ private struct JSONLines: LogHandler {
         var facts = JSONObject()
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { facts[key] = .string("\(value)") }
         let line: JSONValue = [
-            "time": .string(Date().ISO8601Format(.iso8601.time(includingFractionalSeconds: true))),
+            "time": .string(Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))),
             "level": .string(event.level.rawValue), "logger": .string(label), "message": .string("\(event.message)"),
             "metadata": .object(facts),
         ]
