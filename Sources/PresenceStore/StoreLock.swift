@@ -45,7 +45,11 @@ final class StoreLock: Sendable {
         }
     }
 
-    private static func shut(_ descriptor: Int32) -> Int32 { close(descriptor) }
+    /// Closing alone would not do while a child of this process, just forked, has the descriptor too.
+    private static func shut(_ descriptor: Int32) -> Int32 {
+        _ = flock(descriptor, LOCK_UN)
+        return close(descriptor)
+    }
 }
 
 /// The database file before SQLite knows it.
