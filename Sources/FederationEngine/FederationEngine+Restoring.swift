@@ -24,11 +24,10 @@ extension FederationEngine {
         for (user, server, until) in snapshot.given where now < until && user.isHosted(by: self.server) {
             peers[internPeer(server)].given[user] = Peer.Given(until: until, savedUntil: until)
         }
-        for (user, until) in snapshot.asked where !user.isHosted(by: self.server) {
+        for (user, _) in snapshot.asked where !user.isHosted(by: self.server) {
             let number = internInterest(user)
-            interests[number].stage = .fading
             // Whatever came between the last commit and the crash is gone: the promise is not relied on.
-            _ = until
+            interests[number].stage = .fading
             interestDeadlines.set(number, to: now + configuration.unpollGrace)
         }
     }

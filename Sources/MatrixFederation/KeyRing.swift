@@ -13,6 +13,9 @@ import PresenceRuntime
 public actor KeyRing {
     /// The most key documents held.
     public static let serversLimit = 100_000
+    /// Anyone can name any server in a header: past this many fetches at once a further server is not asked, and its
+    /// request is refused.
+    static let fetchesLimit = 256
     static let pauseAfterFailure = Duration.seconds(10)
     private static let documentLimitBytes = 64 * 1024
 
@@ -64,7 +67,7 @@ public actor KeyRing {
     /// Joins a fetch that is under way.
     private func fetch(_ server: ServerName) async -> Held? {
         if let underway = fetches[server] { return await underway.value }
-        guard !isPaused(server, at: clock.now) else { return nil }
+        guard !isPaused(server, at: clock.now), fetches.count < KeyRing.fetchesLimit else { return nil }
         let task = startFetch(of: server)
         fetches[server] = task
         return await task.value
