@@ -79,6 +79,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "AdminGateway",
+            dependencies: [
+                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", crypto, httpTypes,
+            ],
+            swiftSettings: strict),
+        .target(
             name: "MatrixFederation",
             dependencies: [
                 "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", asyncHTTPClient,
@@ -105,7 +111,8 @@ let package = Package(
         .executableTarget(
             name: "presenced",
             dependencies: [
-                "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixHTTP",
+                "AdminGateway", "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation",
+                "MatrixHTTP",
                 "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser,
                 asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,
                 nioPosix, nioSSL, yams,
@@ -115,7 +122,7 @@ let package = Package(
             name: "presence-lab",
             dependencies: [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceTestKit", argumentParser, crypto, nioCore, nioPosix, nioSSL,
+                "PresenceStore", "PresenceTestKit", argumentParser, crypto, nioCore, nioPosix, nioSSL,
             ],
             swiftSettings: strict),
 
@@ -131,10 +138,26 @@ let package = Package(
             ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", grdb]),
         tests(
             "FixtureReplayTests", ["FixtureReplay", "MatrixWire", "PresenceModel", nioCore, nioHTTP1, nioPosix]),
-        tests("ClientGatewayTests", ["ClientGateway", "PresenceModel"]),
-        tests("MatrixFederationTests", ["MatrixFederation", "MatrixWire", "PresenceModel"]),
+        tests(
+            "ClientGatewayTests",
+            [
+                "ClientGateway", "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceRuntime", httpTypes, hummingbirdCore, logging, nioCore, nioPosix,
+            ]),
+        tests(
+            "AdminGatewayTests",
+            [
+                "AdminGateway", "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceRuntime", httpTypes, hummingbirdCore, nioCore,
+            ]),
+        tests("MatrixFederationTests", ["FederationEngine", "MatrixFederation", "MatrixWire", "PresenceModel"]),
         tests("TidyTests", []),
-        tests("presencedTests", ["presenced", "PresenceModel"]),
+        tests(
+            "presencedTests",
+            [
+                "AdminGateway", "ClientGateway", "FederationEngine", "MatrixFederation", "MatrixHTTP", "presenced",
+                "PresenceEngine", "PresenceModel", "PresenceRuntime", logging, nioPosix, yams,
+            ]),
         tests(
             "LiveTests",
             [

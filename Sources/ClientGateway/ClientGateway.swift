@@ -1,6 +1,7 @@
 import HTTPTypes
 import MatrixHTTP
 import MatrixWire
+import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 
@@ -15,6 +16,8 @@ public struct ClientGateway: Sendable {
         public var acceptsBusy = true
         /// What clients are told of busy users.
         public var busyValue = BusyValue.msc3026
+        /// What clients are told of users of whom nothing is known.
+        public var unknownAs = UnknownShape.offline
         /// A silent stream says that it lives this often.
         public var streamKeepalive: Duration = .seconds(15)
         /// The longest wait of a long-poll; a longer one is cut to this.
@@ -23,13 +26,23 @@ public struct ClientGateway: Sendable {
         public var ageGranularity: Duration = .seconds(60)
         /// A longer text is refused with 413; at most ``StatusText/limitBytes``.
         public var statusTextLimitBytes = StatusText.limitBytes
-        /// PUTs of one user: a second, and in one burst; 0 a second: no limit.
+        /// Changes of one user: a second, and in one burst; 0 a second: no limit.
         public var putsPerSecond = 0.0
-        /// The most PUTs of one user in one burst; below 1 counts as 1.
+        /// The most changes of one user in one burst; below 1 counts as 1.
         public var putBurst = 10
 
         /// The defaults above.
         public init() {}
+    }
+
+    /// What clients that know nothing of `org.presenced.unknown` make of it.
+    public enum UnknownShape: String, Hashable, Sendable, CaseIterable {
+        /// Offline, as Synapse shows a user of whom it knows nothing.
+        case offline
+        /// 404 where one user is asked for, as the specification has it; offline in streams and lists.
+        case notFound = "not_found"
+        /// `support.feline.msc4042.v1.disabled`, which clients show as unknown.
+        case disabled
     }
 
     let server: ServerName
@@ -39,7 +52,7 @@ public struct ClientGateway: Sendable {
     let ageGranularityMilliseconds: Int64
     let putRate: PutRate
 
-    /// A gateway for the users of `server`; `clock` times the limit on PUTs.
+    /// A gateway for the users of `server`; `clock` times the limit on changes.
     public init(
         server: ServerName, runtime: PresenceRuntime, tokens: TokenSource, configuration: Configuration,
         clock: any PresenceClock
@@ -51,32 +64,6 @@ public struct ClientGateway: Sendable {
         ageGranularityMilliseconds = configuration.ageGranularity.inMilliseconds
         putRate = PutRate(
             perSecond: configuration.putsPerSecond, burst: configuration.putBurst, now: { clock.now })
-    }
-
-    /// The path prefixes under which clients, old and new, look for presence. Spec: section 2.1 of the facts.
-    static let prefixes = ["v3", "r0", "api/v1", "unstable"]
-
-    /// The client endpoints, presence under every prefix that clients use.
-    public var routes: RouteTable {
-        var routes: [Route] = []
-        for prefix in ClientGateway.prefixes {
-            let path = "/_matrix/client/\(prefix)/presence/*/status"
-            routes += [
-                Route("GET", path) { request throws(MatrixErrorBody) in try await getPresenceStatus(request) },
-                Route("PUT", path) { request throws(MatrixErrorBody) in try await putPresenceStatus(request) },
-            ]
-        }
-        let own = "/_matrix/client/unstable/org.presenced/presence"
-        routes += [
-            Route("GET", "/_matrix/client/versions") { _ throws(MatrixErrorBody) in getVersions() },
-            Route("GET", "\(own)/stream") { request throws(MatrixErrorBody) in try await streamPresence(request) },
-            Route("GET", "\(own)/watch") { request throws(MatrixErrorBody) in try await getWatchList(request) },
-            Route("PUT", "\(own)/watch/*") { request throws(MatrixErrorBody) in try await putWatchEntry(request) },
-            Route("DELETE", "\(own)/watch/*") { request throws(MatrixErrorBody) in
-                try await deleteWatchEntry(request)
-            },
-        ]
-        return RouteTable(routes)
     }
 
     /// Whose token the request carries, in the header or (as old clients and `EventSource` do) in the query.
@@ -101,6 +88,14 @@ public struct ClientGateway: Sendable {
         return key
     }
 
+    /// As ``authenticate(_:)``, for a request that changes something.
+    /// - Throws: 401, or 429 for too many changes.
+    func authenticateChange(_ request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
+        let key = try authenticate(request)
+        try putRate.take(for: key.user)
+        return key
+    }
+
     /// The user in the path, or `nil` for a text that has the outer form of one and cannot be anybody.
     /// - Throws: 400 in Synapse's words if it has not even the form.
     func user(in request: MatrixRequest, at place: Int) throws(MatrixErrorBody) -> UserID? {
@@ -109,13 +104,44 @@ public struct ClientGateway: Sendable {
             return try UserID(parsing: text)
         } catch {
             switch error {
-            case .missingSigil:
-                throw MatrixErrorBody(.invalidParameter, "Expected UserID string to start with '@'")
-            case .missingServerName:
-                throw MatrixErrorBody(.invalidParameter, "Expected UserID of the form '@localname:domain'")
-            default:
-                return nil
+            case .missingSigil, .missingServerName: throw .notAUser(error)
+            default: return nil
             }
+        }
+    }
+
+    /// The user in the path.
+    /// - Throws: 400 if it can be nobody.
+    func somebody(in request: MatrixRequest, at place: Int) throws(MatrixErrorBody) -> UserID {
+        guard let user = try user(in: request, at: place) else { throw .notAUser(.forbiddenCharacter) }
+        return user
+    }
+
+    /// The name of a group in the path.
+    /// - Throws: 400 if it can be none.
+    func group(in request: MatrixRequest, at place: Int) throws(MatrixErrorBody) -> GroupName {
+        guard let name = try? GroupName(parsing: try request.capture(place)) else { throw .notAGroupName }
+        return name
+    }
+
+    /// The whole body, within the limit.
+    func body(of request: MatrixRequest) async throws(MatrixErrorBody) -> [UInt8] {
+        try await request.bodyBytes(limit: configuration.bodyLimitBytes)
+    }
+
+    /// Does what a user asks for; it is on disk by the return.
+    /// - Throws: why it cannot be done, or 503 if it is not on disk.
+    func perform(_ event: PresenceEngine.Event) async throws(MatrixErrorBody) {
+        // Who has just got a token may be asked, before the engine has heard of them.
+        if case .entryAdded(_, let observed, _, _) = event, tokens.knows(observed) {
+            await runtime.submit(.presence(.userKnown(observed)))
+        }
+        do {
+            try await runtime.perform(event)
+        } catch let refusal as PresenceEngine.Refusal {
+            throw MatrixErrorBody(refusal)
+        } catch {
+            throw .notStored
         }
     }
 }

@@ -12,8 +12,11 @@ extension ClientGateway {
             "versions": .array((versions + numbered).map { .string($0) }),
             "unstable_features": [
                 "org.matrix.msc3026.busy_presence": .bool(configuration.acceptsBusy),
+                "org.presenced.contact_policy": true,
+                "org.presenced.devices": true,
+                "org.presenced.presence_list": true,
                 "org.presenced.presence_stream": true,
-                "org.presenced.watch_list": true,
+                "support.feline.msc4043.v1": true,
             ],
         ]
         return .json(CanonicalJSON.encode(document))

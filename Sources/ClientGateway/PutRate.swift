@@ -2,7 +2,7 @@ import MatrixWire
 import PresenceModel
 import Synchronization
 
-/// How often one user may PUT: a bucket for each user that fills at a steady rate.
+/// How often one user may change something: a bucket for each user that fills at a steady rate.
 ///
 /// Past the limit: 429 with the wait. At most ``usersLimit`` buckets are kept; past that, full ones are dropped, and
 /// if none is full everyone begins anew.

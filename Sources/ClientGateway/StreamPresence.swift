@@ -14,15 +14,18 @@ extension ClientGateway {
     /// every change as it comes; `Last-Event-ID` resumes after what was seen. As a long-poll, with `since` or
     /// `timeout` (milliseconds) in the query: `{"events":[…],"next_batch":"…"}`, at once if there is something new,
     /// else as soon as there is, else empty after the time-out. An unknown position gives the snapshot.
-    /// While it is open the device counts as connected. Event shape: section 2.3 of the facts.
+    /// While it is open the device counts as connected and in use; `set_presence` in the query, `online` or left out,
+    /// says with `unavailable` that it is idle, and with `offline` that the stream is not to touch presence. The user's
+    /// own event has keys for them alone: ``MatrixWire/PresenceContent``. Event shape: section 2.3 of the facts.
     func streamPresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let key = try authenticate(request)
         let since = request.queryValue("since")
         let timeout = request.queryValue("timeout")
+        let presence = try setPresence(in: request)
         let wantsEvents = request.headers[.accept]?.contains("text/event-stream") ?? false
         guard !wantsEvents, since != nil || timeout != nil else {
             let position = request.headers[.lastEventID].flatMap { PresenceRuntime.StreamPosition(text: $0) }
-            return serverSentEvents(to: key, from: position, request)
+            return serverSentEvents(to: key, presence, from: position, request)
         }
         var position: PresenceRuntime.StreamPosition?
         if let since, !since.isEmpty {
@@ -38,22 +41,30 @@ extension ClientGateway {
             }
             wait = min(.milliseconds(milliseconds), configuration.longPollLimit)
         }
-        return await longPoll(for: key, from: position, wait: wait)
+        return await longPoll(for: key, presence, from: position, wait: wait)
+    }
+
+    private func setPresence(in request: MatrixRequest) throws(MatrixErrorBody) -> SetPresence {
+        guard let word = request.queryValue("set_presence") else { return .online }
+        guard let presence = SetPresence(rawValue: word) else {
+            throw MatrixErrorBody(.invalidParameter, "set_presence must be one of online, unavailable, offline.")
+        }
+        return presence
     }
 
     private func longPoll(
-        for key: DeviceKey, from position: PresenceRuntime.StreamPosition?, wait: Duration
+        for key: DeviceKey, _ presence: SetPresence, from position: PresenceRuntime.StreamPosition?, wait: Duration
     ) async -> Answer {
-        let stream = await runtime.openStream(on: key)
+        let stream = await runtime.openStream(on: key, presence)
         let timer = Task {
             try? await Task.sleep(for: wait)
             stream.end()
         }
         var batch = await runtime.changes(for: key.user, on: stream.id, since: position)
-        if batch.sightings.isEmpty, wait > .zero {
+        if batch.isEmpty, wait > .zero {
             for await _ in stream.wakes {
                 batch = await runtime.changes(for: key.user, on: stream.id, since: position)
-                if !batch.sightings.isEmpty || batch.isOver { break }
+                if !batch.isEmpty || batch.isOver { break }
             }
         }
         timer.cancel()
@@ -62,7 +73,7 @@ extension ClientGateway {
         writer.beginObject()
         writer.key("events")
         writer.beginArray()
-        for sighting in batch.sightings { write(sighting, at: batch.now, to: &writer) }
+        for event in events(in: batch, for: key.user) { writer.raw(event) }
         writer.endArray()
         writer.key("next_batch")
         writer.string(batch.position.text)
@@ -71,10 +82,11 @@ extension ClientGateway {
     }
 
     private func serverSentEvents(
-        to key: DeviceKey, from position: PresenceRuntime.StreamPosition?, _ request: MatrixRequest
+        to key: DeviceKey, _ presence: SetPresence, from position: PresenceRuntime.StreamPosition?,
+        _ request: MatrixRequest
     ) -> Answer {
         .streamed(contentType: "text/event-stream; charset=utf-8") { writer in
-            let stream = await runtime.openStream(on: key)
+            let stream = await runtime.openStream(on: key, presence)
             let ticks = Task {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: configuration.streamKeepalive)
@@ -100,48 +112,59 @@ extension ClientGateway {
         _ body: inout any ResponseBodyWriter
     ) async throws {
         var batch = await runtime.changes(for: key.user, on: stream.id, since: position)
-        var text = events(in: batch)
+        var text = lines(for: batch, to: key.user)
         text += "event: org.presenced.live\nid: \(batch.position.text)\ndata: {}\n\n"
         try await body.write(ByteBuffer(string: text))
         for await _ in stream.wakes {
             batch = await runtime.changes(for: key.user, on: stream.id, since: batch.position)
             guard !batch.isOver else { return }
             // Nothing new: a comment, so that proxies and the client see that the stream lives.
-            try await body.write(ByteBuffer(string: batch.sightings.isEmpty ? ":\n\n" : events(in: batch)))
+            try await body.write(ByteBuffer(string: batch.isEmpty ? ":\n\n" : lines(for: batch, to: key.user)))
         }
     }
 
     /// Every event carries the position after the whole batch only where the batch ends: who resumes in the middle
     /// gets the rest again, never too little.
-    private func events(in batch: PresenceRuntime.Batch) -> String {
+    private func lines(for batch: PresenceRuntime.Batch, to user: UserID) -> String {
+        let events = events(in: batch, for: user)
         var text = ""
-        for (index, sighting) in batch.sightings.enumerated() {
-            var writer = JSONWriter()
-            write(sighting, at: batch.now, to: &writer)
+        for (index, event) in events.enumerated() {
             text += "event: m.presence\n"
-            if index == batch.sightings.count - 1 { text += "id: \(batch.position.text)\n" }
-            text += "data: \(String(decoding: writer.bytes, as: UTF8.self))\n\n"
+            if index == events.count - 1 { text += "id: \(batch.position.text)\n" }
+            text += "data: \(String(decoding: event, as: UTF8.self))\n\n"
         }
         return text
     }
 
-    private func write(_ sighting: PresenceEngine.Sighting, at now: Instant, to writer: inout JSONWriter) {
-        content(of: sighting.knowledge, at: now).writeEvent(
-            sender: sighting.user, to: &writer, busyValue: configuration.busyValue)
+    /// The user's own event, if there is one, and those of others.
+    private func events(in batch: PresenceRuntime.Batch, for user: UserID) -> [[UInt8]] {
+        var events: [[UInt8]] = []
+        if let own = batch.own {
+            var writer = JSONWriter()
+            content(of: own, at: batch.now).writeEvent(sender: user, to: &writer, busyValue: configuration.busyValue)
+            events.append(writer.bytes)
+        }
+        for sighting in batch.sightings {
+            var writer = JSONWriter()
+            writeEvent(sighting, at: batch.now, to: &writer)
+            events.append(writer.bytes)
+        }
+        return events
     }
 }
 
 extension PresenceRuntime.StreamPosition {
-    /// `p<boot>_<version>`
-    var text: String { "p\(boot)_\(version)" }
+    /// `p<boot>_<version>_<own>`
+    var text: String { "p\(boot)_\(reached.version)_\(reached.own)" }
 
-    /// `nil` if `text` was never a position.
+    /// `nil` if `text` was never a position. Without its last part, as earlier versions wrote it, it is one from before
+    /// everything that only the user is told.
     init?(text: String) {
         let parts = text.dropFirst().split(separator: "_", omittingEmptySubsequences: false)
-        guard text.first == "p", parts.count == 2, let boot = UInt64(parts[0]), let version = UInt64(parts[1]) else {
-            return nil
-        }
-        self.init(boot: boot, version: version)
+        guard text.first == "p", (2...3).contains(parts.count), let boot = UInt64(parts[0]),
+            let version = UInt64(parts[1]), let own = parts.count == 3 ? UInt64(parts[2]) : 0
+        else { return nil }
+        self.init(boot: boot, reached: PresenceEngine.Position(version: version, own: own))
     }
 }
 

@@ -39,15 +39,29 @@ extension FederationEngine {
         public var retryJitter = 0.2
         /// States in one EDU; Synapse's own limit.
         public var statesPerEDU = 50
-        /// EDUs in one transaction. Spec: transactions.
+        /// EDUs in one transaction, those about permissions included. Spec: transactions.
         public var edusPerTransaction = 100
         /// Past this the transaction id received longest ago is forgotten, per server.
         public var transactionsRemembered = 64
         /// Users in one list of polls.
         public var pollsPerEDU = 500
+        /// With so many permissions waiting for one server a further denial is not said to it: it may make up requests
+        /// without end, and one that is not answered waits.
+        public var permissionsPerServer = 10_000
+
+        /// A fault on purpose, to see that the tests notice. Not to be reached from outside the package.
+        package var canary: Canary?
 
         /// The defaults above.
         public init() {}
+    }
+
+    /// Faults that tests switch on to see that they are found.
+    package enum Canary: Hashable, Sendable, CaseIterable {
+        /// Takes a transaction again that was taken before.
+        case acceptsOlderVersion
+        /// Forgets after a restart what was to be told for certain.
+        case losesOutboxAtRestart
     }
 
     /// How soon a change must leave.
@@ -67,11 +81,17 @@ extension FederationEngine {
         /// Someone at that server may see this local user, as before the restart.
         case audienceRestored(UserID, ServerName)
         case audienceRemoved(UserID, ServerName)
-        /// The first connected observer here of a user of another server.
-        case interestBegan(UserID)
+        /// The first connected observer here of a user of another server; whether what was said of that user last is still
+        /// held here.
+        case interestBegan(UserID, knows: Bool = true)
         case interestEnded(UserID)
-        /// An authenticated server sent a transaction; `[]` if it holds nothing about presence.
-        case received(from: ServerName, transaction: String, [PresenceMessage])
+        /// An authenticated server sent a transaction; `[]` if it holds nothing about presence or permissions.
+        case received(
+            from: ServerName, transaction: String, [PresenceMessage], permissions: [PermissionMessage] = [])
+        /// To be told to ``PermissionMessage/destination`` for certain; ours to say. The latest for a pair wins.
+        case permission(PermissionMessage)
+        /// Need not be told any more; what was handed out to be sent already stays as it is.
+        case permissionWithdrawn(PermissionMessage)
         /// The destination answered 200.
         case delivered(to: ServerName, transaction: String)
         case deliveryFailed(to: ServerName, transaction: String, Failure)
@@ -91,7 +111,9 @@ extension FederationEngine {
         /// Deliver, and say how it went; the same value again means the same bytes.
         case send(OutgoingTransaction)
         case remoteReported(UserID, Presence, goodUntil: Instant?)
-        case remoteLapsed(UserID)
+        case remoteLapsed(UserID, UnknownReason)
+        /// Another server said something that is its to say, of a user here or to one.
+        case permissionReceived(PermissionMessage)
         case save(Record)
     }
 
@@ -104,6 +126,10 @@ extension FederationEngine {
         case promiseAsked(UserID, until: Instant?)
         case promiseAskedEnded(UserID)
         case peer(ServerName, Dialect)
+        /// To be told until the other server took it. The key is the pair, and whether it is an invite or an answer.
+        case permissionQueued(PermissionMessage)
+        /// What was queued under the same key need not be told any more.
+        case permissionDelivered(PermissionMessage)
     }
 
     /// Counts since the start, never reset.
@@ -122,7 +148,7 @@ extension FederationEngine {
         public var transactionsReceived: UInt64 = 0
         /// Transactions taken before, answered alike and not taken again.
         public var transactionsRepeated: UInt64 = 0
-        /// Presence EDUs in the transactions taken in.
+        /// Presence EDUs in the transactions taken in, empty ones not counted.
         public var messagesReceived: UInt64 = 0
         /// Pushed states of users of the server that sent them.
         public var statesReceived: UInt64 = 0
@@ -132,6 +158,14 @@ extension FederationEngine {
         public var pollsReceived: UInt64 = 0
         /// Polls for users who do not exist or may not be seen.
         public var pollsUnanswered: UInt64 = 0
+        /// Permissions put into transactions, retries not counted.
+        public var permissionsSent: UInt64 = 0
+        /// Permissions that were the sender's to say, in the transactions taken in.
+        public var permissionsReceived: UInt64 = 0
+        /// Permissions that another server than the sender may say, or that are not for this server.
+        public var foreignPermissionsDropped: UInt64 = 0
+        /// Denials not said because too much waited for the server already.
+        public var denialsDropped: UInt64 = 0
 
         /// All zero.
         public init() {}

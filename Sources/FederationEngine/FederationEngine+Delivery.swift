@@ -9,10 +9,12 @@ extension FederationEngine {
             inFlight.id == transaction
         else { return }
         peers[number].inFlight = nil
+        peers[number].withdrawnInFlight.removeAll()
         peers[number].isUnderway = false
         peers[number].failures = 0
         peers[number].retryAt = nil
         peers[number].silenceAsked = nil
+        settle(inFlight.permissions, number, into: &effects)
         for message in inFlight.messages {
             for report in message.push { extendPromise(of: report.user, number, at: now, into: &effects) }
         }
@@ -46,12 +48,8 @@ extension FederationEngine {
                 peers[number].silenceAsked = now + silence
                 wait = max(wait, silence)
             }
-            if carriesWithdrawn(inFlight) {
-                peers[number].inFlight = nil
-                takeBack(inFlight, number)
-            }
+            if carriesWithdrawn(inFlight) { takeBack(inFlight, number) }
         case .refused:
-            peers[number].inFlight = nil
             takeBack(inFlight, number)
         }
         peers[number].retryAt = now + wait
@@ -66,8 +64,10 @@ extension FederationEngine {
         rearm(number, at: now)
     }
 
-    /// What a transaction said counts as not said: it is composed anew from what holds then.
+    /// What the outstanding transaction said counts as not said: it is composed anew from what holds then.
     mutating func takeBack(_ transaction: OutgoingTransaction, _ number: Int) {
+        peers[number].inFlight = nil
+        putBack(transaction.permissions, number)
         for message in transaction.messages {
             for report in message.push {
                 peers[number].said[report.user] = nil

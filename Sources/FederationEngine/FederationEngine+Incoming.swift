@@ -4,12 +4,13 @@ import PresenceModel
 extension FederationEngine {
     /// A transaction taken before is answered alike and changes nothing.
     mutating func take(
-        _ transaction: String, _ messages: [PresenceMessage], from origin: ServerName, at now: Instant,
-        into effects: inout [Effect]
+        _ transaction: String, _ messages: [PresenceMessage], _ permissions: [PermissionMessage],
+        from origin: ServerName, at now: Instant, into effects: inout [Effect]
     ) {
         guard origin != server else { return }
         let number = internPeer(origin)
-        guard !peers[number].recent.contains(transaction) else {
+        let isRepeated = peers[number].recent.contains(transaction)
+        guard !isRepeated || configuration.canary == .acceptsOlderVersion else {
             tally.transactionsRepeated += 1
             return
         }
@@ -18,6 +19,7 @@ extension FederationEngine {
         tally.transactionsReceived += 1
         // Only what is new is a sign of life: two servers whose answers get lost would drive each other in circles.
         revive(number, at: now)
+        for permission in permissions { receive(permission, from: origin, into: &effects) }
         for message in messages { receive(message, number, at: now, into: &effects) }
     }
 
@@ -25,7 +27,7 @@ extension FederationEngine {
         _ message: PresenceMessage, _ number: Int, at now: Instant, into effects: inout [Effect]
     ) {
         let origin = peers[number].name
-        tally.messagesReceived += 1
+        if !message.isEmpty { tally.messagesReceived += 1 }
         learnDialect(of: message, number, into: &effects)
         takeReports(in: message, from: origin, number, at: now, into: &effects)
         for user in message.unpoll { release(user, from: number, into: &effects) }

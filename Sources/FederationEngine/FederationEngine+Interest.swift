@@ -2,14 +2,16 @@ import PresenceModel
 
 // What is asked of other servers. Design: section 4, rules 1 and 6.
 extension FederationEngine {
-    mutating func beginInterest(in user: UserID, at now: Instant, into effects: inout [Effect]) {
+    mutating func beginInterest(
+        in user: UserID, knows: Bool, at now: Instant, into effects: inout [Effect]
+    ) {
         let number = internInterest(user)
         let peer = interests[number].peer
         let stage = interests[number].stage
         interests[number].stage = .wanted
         peers[peer].toUnpoll.remove(user)
         // Back within the grace: the other side never knew that nobody cared.
-        if stage == .fading, let until = interests[number].until, now < until {
+        if stage == .fading, knows, let until = interests[number].until, now < until {
             setRenewal(number, at: now)
             return
         }
@@ -53,7 +55,7 @@ extension FederationEngine {
             if peers[peer].toPoll.remove(user) == nil { peers[peer].toUnpoll.insert(user) }
             openWindow(peer, at: now)
             effects.append(.save(.promiseAskedEnded(user)))
-            effects.append(.remoteLapsed(user))
+            effects.append(.remoteLapsed(user, .notAsked))
             rearm(peer, at: now)
         }
     }

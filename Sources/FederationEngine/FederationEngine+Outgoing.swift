@@ -82,7 +82,6 @@ extension FederationEngine {
         peers[number].said[user] = nil
         if let inFlight = peers[number].inFlight, !peers[number].isUnderway {
             // A transaction that waits for its next try must not carry the state out after all.
-            peers[number].inFlight = nil
             takeBack(inFlight, number)
         }
         peers[number].dirty.remove(user)
@@ -119,29 +118,33 @@ extension FederationEngine {
             effects.append(.send(inFlight))
             return
         }
-        let messages = composeMessages(number, at: now, into: &effects)
-        guard !messages.isEmpty else { return }
+        let permissions = peers[number].permissions.take(configuration.edusPerTransaction)
+        let room = configuration.edusPerTransaction - permissions.count
+        let messages = room > 0 ? composeMessages(number, limit: room, at: now, into: &effects) : []
+        let isEmptied = !peers[number].hasSomethingToSay
+        if isEmptied { peers[number].window = nil }
+        peers[number].isUrgent = !isEmptied
+        guard !permissions.isEmpty || !messages.isEmpty else { return }
         transactionCount += 1
         let transaction = OutgoingTransaction(
-            id: "pd-\(boot)-\(transactionCount)", destination: peers[number].name, composed: now, messages: messages)
+            id: "pd-\(boot)-\(transactionCount)", destination: peers[number].name, composed: now,
+            permissions: permissions, messages: messages)
         peers[number].inFlight = transaction
         peers[number].isUnderway = true
         peers[number].lastSent = now
         tally.transactionsSent += 1
-        tally.edusSent += UInt64(messages.count)
+        tally.edusSent += UInt64(permissions.count + messages.count)
+        tally.permissionsSent += UInt64(permissions.count)
         effects.append(.send(transaction))
     }
 
     private mutating func composeMessages(
-        _ number: Int, at now: Instant, into effects: inout [Effect]
+        _ number: Int, limit: Int, at now: Instant, into effects: inout [Effect]
     ) -> [PresenceMessage] {
-        let statesLimit = configuration.statesPerEDU * configuration.edusPerTransaction
+        let statesLimit = configuration.statesPerEDU * limit
         let reports = takeReports(number, limit: statesLimit, at: now, into: &effects)
         let polls = takeNames(from: \.toPoll, number)
         let unpolls = takeNames(from: \.toUnpoll, number)
-        let isEmptied = !peers[number].hasSomethingToSay
-        if isEmptied { peers[number].window = nil }
-        peers[number].isUrgent = !isEmptied
         var messages: [PresenceMessage] = []
         for start in stride(from: 0, to: max(reports.count, 1), by: configuration.statesPerEDU) {
             var message = PresenceMessage()

@@ -9,6 +9,8 @@ extension FederationEngine {
         public var asked: [(user: UserID, until: Instant?)] = []
         /// How each known server speaks.
         public var dialects: [(server: ServerName, dialect: Dialect)] = []
+        /// What other servers are still to be told about permissions; what is not ours to say is skipped.
+        public var permissions: [PermissionMessage] = []
 
         /// Nothing saved: a first start.
         public init() {}
@@ -17,7 +19,8 @@ extension FederationEngine {
     /// Takes in what was saved, before the first event.
     ///
     /// What was said is not remembered: whoever holds a promise is told again, once, what holds. What was asked is
-    /// let go unless someone cares again within the grace.
+    /// let go unless someone cares again within the grace. Permissions that nobody is known to have taken are told again,
+    /// at once.
     public mutating func restore(_ snapshot: Snapshot, at now: Instant) {
         precondition(peers.isEmpty, "restored into an engine in use")
         for (server, dialect) in snapshot.dialects { peers[internPeer(server)].dialect = dialect }
@@ -30,5 +33,7 @@ extension FederationEngine {
             interests[number].stage = .fading
             interestDeadlines.set(number, to: now + configuration.unpollGrace)
         }
+        guard configuration.canary != .losesOutboxAtRestart else { return }
+        for message in snapshot.permissions where isOurs(message) { queue(message, at: now) }
     }
 }

@@ -59,12 +59,16 @@ public struct FederationEngine: Sendable {
             locals[user, default: LocalUser()].audience.insert(server)
         case .audienceRemoved(let user, let server):
             withdraw(user, from: server, at: now, into: &effects)
-        case .interestBegan(let user):
-            beginInterest(in: user, at: now, into: &effects)
+        case .interestBegan(let user, let knows):
+            beginInterest(in: user, knows: knows, at: now, into: &effects)
         case .interestEnded(let user):
             endInterest(in: user, at: now)
-        case .received(let origin, let transaction, let messages):
-            take(transaction, messages, from: origin, at: now, into: &effects)
+        case .permission(let message):
+            tell(message, at: now, into: &effects)
+        case .permissionWithdrawn(let message):
+            withdraw(message, at: now, into: &effects)
+        case .received(let origin, let transaction, let messages, let permissions):
+            take(transaction, messages, permissions, from: origin, at: now, into: &effects)
         case .delivered(let destination, let transaction):
             confirm(transaction, by: destination, at: now, into: &effects)
         case .deliveryFailed(let destination, let transaction, let failure):

@@ -30,10 +30,12 @@ struct Peer: Sendable {
     struct Said: Hashable, Sendable {
         var state: PublishedState
         var statusText: String?
+        var deviceType: DeviceType?
 
         init(_ presence: Presence) {
             state = presence.state
             statusText = presence.statusText
+            deviceType = presence.deviceType
         }
     }
 
@@ -56,10 +58,14 @@ struct Peer: Sendable {
     var owed: Set<UserID> = []
     var toPoll: Set<UserID> = []
     var toUnpoll: Set<UserID> = []
+    /// Unlike states these are kept as they came, and told for certain.
+    var permissions = PermissionQueue()
     var window: Window?
     var isUrgent = false
 
     var inFlight: OutgoingTransaction?
+    /// Permissions in the outstanding transaction that are not to be told anew if it is refused.
+    var withdrawnInFlight: Set<PermissionKey> = []
     /// The outstanding transaction is with the shell; otherwise it waits for `retryAt`.
     var isUnderway = false
     var retryAt: Instant?
@@ -70,7 +76,13 @@ struct Peer: Sendable {
 
     init(name: ServerName) { self.name = name }
 
-    var hasSomethingToSay: Bool { !dirty.isEmpty || !owed.isEmpty || !toPoll.isEmpty || !toUnpoll.isEmpty }
+    var hasSomethingToSay: Bool {
+        !permissions.isEmpty || !dirty.isEmpty || !owed.isEmpty || !toPoll.isEmpty || !toUnpoll.isEmpty
+    }
+
+    func hasInFlight(_ key: PermissionKey) -> Bool {
+        inFlight?.permissions.contains { PermissionKey($0) == key } ?? false
+    }
 
     /// The next change opens a window of its own.
     mutating func closeEmptyWindow() {

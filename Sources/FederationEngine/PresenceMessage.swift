@@ -30,7 +30,7 @@ public struct PresenceMessage: Hashable, Sendable {
     public var watch: [UserID] = []
     /// How long the sender's own promise holds.
     public var promise: Duration?
-    /// The sender used a key of ours, or polled: it takes part in subscribe and push.
+    /// The sender used a key or an EDU of ours, or polled: it takes part in subscribe and push.
     public var speaksExtension = false
 
     /// An empty message.
@@ -47,14 +47,20 @@ public struct OutgoingTransaction: Hashable, Sendable {
     public var destination: ServerName
     /// The `origin_server_ts`, and the instant that ages are counted to.
     public var composed: Instant
-    /// One EDU each; at most ``FederationEngine/Configuration/edusPerTransaction``.
+    /// One EDU each, before those of ``messages``.
+    public var permissions: [PermissionMessage]
+    /// One EDU each; with ``permissions`` at most ``FederationEngine/Configuration/edusPerTransaction``.
     public var messages: [PresenceMessage]
 
     /// A transaction with nothing checked; the engine keeps the limits.
-    public init(id: String, destination: ServerName, composed: Instant, messages: [PresenceMessage]) {
+    public init(
+        id: String, destination: ServerName, composed: Instant, permissions: [PermissionMessage] = [],
+        messages: [PresenceMessage]
+    ) {
         self.id = id
         self.destination = destination
         self.composed = composed
+        self.permissions = permissions
         self.messages = messages
     }
 }

@@ -11,7 +11,9 @@ extension PresenceMessage {
             let lastActive = push.lastActiveAgoMilliseconds.map { arrived.advanced(byMilliseconds: -$0) }
             return Report(
                 user: push.user,
-                presence: Presence(state: push.state, statusText: push.statusText, lastActive: lastActive))
+                presence: Presence(
+                    state: push.state, statusText: push.statusText, lastActive: lastActive,
+                    deviceType: push.deviceType))
         }
         poll = edu.poll
         unpoll = edu.unpoll
@@ -21,13 +23,21 @@ extension PresenceMessage {
         speaksExtension = edu.carriesExtension
     }
 
+    /// Says nothing but that its sender takes part in subscribe and push.
+    static var speakingExtension: PresenceMessage {
+        var message = PresenceMessage()
+        message.speaksExtension = true
+        return message
+    }
+
     func edu(composed: Instant, ageGranularityMilliseconds: Int64) -> PresenceEDU {
         PresenceEDU(
             push: push.map { report in
                 PresencePush(
                     user: report.user, state: report.presence.state, statusText: report.presence.statusText,
                     lastActiveAgoMilliseconds: report.presence.coarseAgeMilliseconds(
-                        at: composed, granularityMilliseconds: ageGranularityMilliseconds))
+                        at: composed, granularityMilliseconds: ageGranularityMilliseconds),
+                    deviceType: report.presence.deviceType)
             },
             poll: poll, unpoll: unpoll, query: query, watch: watch, promiseMilliseconds: promise?.inMilliseconds)
     }

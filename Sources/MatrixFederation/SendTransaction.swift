@@ -10,8 +10,8 @@ extension FederationGateway {
 
     /// `PUT /_matrix/federation/v1/send/{txnId}`: `{"origin","origin_server_ts","edus","pdus"}` → 200 `{"pdus":{}}`.
     ///
-    /// Room events are not for us and are answered as taken. Of presence the good elements are taken, the others are
-    /// counted. Spec: server-server API, transactions.
+    /// Room events are not for us and are answered as taken. Of presence and permissions the good elements are taken,
+    /// the others are counted. Spec: server-server API, transactions.
     func sendTransaction(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let id = try request.capture(0)
         guard !id.isEmpty, id.utf8.count <= FederationGateway.transactionIDLimitBytes else {
@@ -29,17 +29,25 @@ extension FederationGateway {
         let arrived = clock.now
         var malformed = transaction.malformedCount
         var messages: [PresenceMessage] = []
-        for case .presence(let edu) in transaction.edus {
-            malformed += edu.malformedCount
-            messages.append(PresenceMessage(edu, arrived: arrived))
+        var permissions: [PermissionMessage] = []
+        for edu in transaction.edus {
+            switch edu {
+            case .presence(let edu):
+                malformed += edu.malformedCount
+                messages.append(PresenceMessage(edu, arrived: arrived))
+            case .permission(let message): permissions.append(message)
+            case .unknown: break
+            }
         }
+        // A permission alone tells as well how its sender speaks.
+        if transaction.carriesExtension { messages.insert(.speakingExtension, at: 0) }
         if malformed > 0 {
             logger.info(
                 "elements of a transaction were malformed and left out",
                 metadata: ["origin": "\(origin)", "count": "\(malformed)"])
         }
         do {
-            try await runtime.take(messages, transaction: id, from: origin)
+            try await runtime.take(messages, permissions: permissions, transaction: id, from: origin)
         } catch {
             throw MatrixErrorBody(.unknown, "The transaction could not be written to disk; send it again.", status: 503)
         }

@@ -39,7 +39,9 @@ public struct TransactionSender: TransactionDelivery {
             $0.edu(composed: transaction.composed, ageGranularityMilliseconds: ageGranularityMilliseconds)
         }
         // The same transaction makes the same bytes, so a retry needs no copy.
-        let body = Transaction.encode(edus, origin: server, sent: transaction.composed, busyValue: busyValue)
+        let body = Transaction.encode(
+            edus, permissions: transaction.permissions, origin: server, sent: transaction.composed,
+            busyValue: busyValue)
         let target = "/_matrix/federation/v1/send/\(transaction.id)"
         let signature = key.sign(
             SignedRequest.signingBytes(

@@ -14,17 +14,20 @@ public struct PresencePush: Hashable, Sendable {
     public var lastActiveAgoMilliseconds: Int64?
     /// The user takes part right now, so that the age is only a rough one.
     public var currentlyActive: Bool
+    /// Of the device that the user is at, `org.presenced.device_type`; `nil` if not told, or offline.
+    public var deviceType: DeviceType?
 
     /// - Parameter currentlyActive: follows from the state if left out.
     public init(
         user: UserID, state: PublishedState, statusText: String? = nil, lastActiveAgoMilliseconds: Int64? = nil,
-        currentlyActive: Bool? = nil
+        currentlyActive: Bool? = nil, deviceType: DeviceType? = nil
     ) {
         self.user = user
         self.state = state
         self.statusText = statusText
         self.lastActiveAgoMilliseconds = lastActiveAgoMilliseconds
         self.currentlyActive = currentlyActive ?? state.isCurrentlyActive
+        self.deviceType = deviceType
     }
 }
 
@@ -46,6 +49,7 @@ extension PresencePush {
         else { return nil }
         var decoded = Decoded(push: PresencePush(user: user, state: state, currentlyActive: false))
         for member in element.members { decoded.take(member) }
+        if decoded.push.state == .offline { decoded.push.deviceType = nil }
         return decoded
     }
 
@@ -59,6 +63,10 @@ extension PresencePush {
         if let lastActiveAgoMilliseconds {
             writer.key("last_active_ago")
             writer.integer(lastActiveAgoMilliseconds)
+        }
+        if let deviceType, state != .offline {
+            writer.key("org.presenced.device_type")
+            writer.string(deviceType.text)
         }
         if let refinement = state.refinement {
             writer.key("org.presenced.state")
@@ -89,6 +97,10 @@ extension PresencePush.Decoded {
         case "currently_active":
             push.currentlyActive = member.value.bool ?? false
             if member.value.bool == nil { noteFlaw(in: member.value) }
+        case ExtensionKey.deviceType:
+            carriesExtension = true
+            push.deviceType = member.value.string.flatMap { try? DeviceType(parsing: $0) }
+            if push.deviceType == nil { noteFlaw(in: member.value) }
         case ExtensionKey.state:
             carriesExtension = true
             if let state = member.value.string.flatMap(PublishedState.init(rawValue:)) { push.state = state }

@@ -4,10 +4,13 @@ import PresenceModel
 enum ExtensionKey {
     static let prefix = "org.presenced."
     static let state = "org.presenced.state"
+    static let deviceType = "org.presenced.device_type"
     static let query = "org.presenced.query"
     static let watch = "org.presenced.watch"
     static let promise = "org.presenced.promise_ms"
     static let reminder = "org.presenced.reminder"
+    static let request = "org.presenced.request"
+    static let note = "org.presenced.note"
 }
 
 extension PublishedState {

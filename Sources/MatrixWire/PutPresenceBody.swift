@@ -1,9 +1,12 @@
 import PresenceModel
 
-/// The body of `PUT /_matrix/client/v3/presence/{userId}/status`: `{"presence":…,"status_msg"?:…}`.
+/// The body of `PUT /_matrix/client/v3/presence/{userId}/status`:
+/// `{"presence":…,"status_msg"?:…,"org.presenced.state"?:…}`. The last goes before `presence`, and may be any
+/// ``PresenceModel/ChosenState``; `presence`, for those who know nothing of it, must be a legal value all the same.
 ///
 /// Refusals, their words and their order are Synapse's: first `presence` must be there, then `status_msg` be a
-/// string, then nothing else be there, then the state be a known one. Only the limit of the text is ours.
+/// string, then nothing else be there, then the state be a known one. The limit of the text and the key of our own are
+/// looked at after these.
 /// Spec: client-server API, presence.
 public struct PutPresenceBody: Hashable, Sendable {
     /// What the user picked.
@@ -30,9 +33,14 @@ public struct PutPresenceBody: Hashable, Sendable {
         guard let presence = content["presence"] else { throw unparsable }
         let text = content["status_msg"]
         if let text, text.string == nil { throw MatrixErrorBody(.unknown, "status_msg must be a string.") }
-        guard content.count == (text == nil ? 1 : 2) else { throw unparsable }
-        guard let state = presence.string.flatMap({ state(of: $0, allowsBusy: allowsBusy) }) else {
+        let refined = content[ExtensionKey.state]
+        guard content.count == 1 + (text == nil ? 0 : 1) + (refined == nil ? 0 : 1) else { throw unparsable }
+        guard var state = presence.string.flatMap({ state(of: $0, allowsBusy: allowsBusy) }) else {
             throw MatrixErrorBody(.unknown, "Invalid presence state")
+        }
+        if let refined {
+            guard let chosen = refined.string.flatMap(ChosenState.init(rawValue:)) else { throw notAState }
+            state = chosen
         }
         let statusText = text?.string.flatMap { $0.isEmpty ? nil : $0 }
         guard (statusText?.utf8.count ?? 0) <= StatusText.limitBytes else { throw textTooLong }
@@ -40,6 +48,10 @@ public struct PutPresenceBody: Hashable, Sendable {
     }
 
     private static let unparsable = MatrixErrorBody(.unknown, "Unable to parse state")
+
+    private static let notAState = MatrixErrorBody(
+        .invalidParameter,
+        "\(ExtensionKey.state) must be one of \(ChosenState.allCases.map(\.rawValue).joined(separator: ", ")).")
 
     private static let textTooLong = MatrixErrorBody(
         .tooLarge, "status_msg must not be longer than \(StatusText.limitBytes) bytes.")
@@ -53,12 +65,4 @@ public struct PutPresenceBody: Hashable, Sendable {
         default: nil
         }
     }
-}
-
-extension MatrixErrorBody {
-    /// The body of a request is not JSON.
-    public static let contentNotJSON = MatrixErrorBody(.notJSON, "Content not JSON.")
-
-    /// The body of a request is JSON, but not an object.
-    public static let contentNotAnObject = MatrixErrorBody(.badJSON, "Content must be a JSON object.")
 }

@@ -18,8 +18,11 @@ public struct Transaction: Hashable, Sendable {
     public var edus: [EDU]
     /// The number of room events.
     public var pduCount: Int
-    /// EDUs that were left out: no objects, or without `edu_type` or `content`.
+    /// EDUs that were left out: no objects, without `edu_type` or `content`, or permissions without what they need;
+    /// and permissions that were taken without an unusable note.
     public var malformedCount: Int
+    /// On decoding: a permission EDU of presenced's own form was there, not only historical ones.
+    public private(set) var carriesExtension = false
 
     /// What a transaction was found to hold.
     public init(
@@ -37,6 +40,9 @@ public struct Transaction: Hashable, Sendable {
 public enum EDU: Hashable, Sendable {
     /// `m.presence`
     case presence(PresenceEDU)
+    /// `org.presenced.presence_invite`, `…_accept` or `…_deny`, or the historical `m.presence_invite` and so on. Who may
+    /// say it is for the engine to judge.
+    case permission(PermissionMessage)
     /// Everything else; to be ignored.
     case unknown(type: String)
 }
@@ -100,28 +106,53 @@ extension Transaction {
             guard edus.count <= Transaction.eduLimit else { throw .tooManyEDUs(edus.count) }
             elements = edus
         }
-        let edus = elements.compactMap(EDU.init(decoding:))
         self.init(
             origin: body["origin"]?.string.flatMap { try? ServerName(parsing: $0) },
             sent: body["origin_server_ts"]?.integer.map { Instant.epoch.advanced(byMilliseconds: $0) },
-            edus: edus, pduCount: pduCount, malformedCount: elements.count - edus.count)
+            pduCount: pduCount)
+        edus.reserveCapacity(elements.count)
+        for element in elements { decodeEDU(element) }
     }
 
-    /// A transaction of presence alone, in canonical form:
+    private mutating func decodeEDU(_ value: JSONValue) {
+        guard let type = value["edu_type"]?.string, let content = value["content"]?.object else {
+            malformedCount += 1
+            return
+        }
+        if type == "m.presence" {
+            edus.append(.presence(PresenceEDU(decoding: content)))
+        } else if let word = PermissionWord(type: type) {
+            guard let decoded = PermissionMessage.decode(word, content) else {
+                malformedCount += 1
+                return
+            }
+            edus.append(.permission(decoded.message))
+            if decoded.isFlawed { malformedCount += 1 }
+            if !word.isHistorical { carriesExtension = true }
+        } else {
+            edus.append(.unknown(type: type))
+        }
+    }
+
+    /// A transaction of permissions and presence, in this order, in canonical form:
     /// `{"edus":[…],"origin":…,"origin_server_ts":…,"pdus":[]}`.
     ///
     /// - Parameters:
-    ///   - edus: at most ``eduLimit``; the sender keeps to 50 pushes in each.
+    ///   - edus: with the permissions at most ``eduLimit``; the sender keeps to 50 pushes in each.
+    ///   - permissions: one EDU each.
     ///   - busyValue: what the destination is told of busy users, beside `org.presenced.state`.
     public static func encode(
-        _ edus: [PresenceEDU], origin: ServerName, sent: Instant, busyValue: BusyValue = .unavailable
+        _ edus: [PresenceEDU], permissions: [PermissionMessage] = [], origin: ServerName, sent: Instant,
+        busyValue: BusyValue = .unavailable
     ) -> [UInt8] {
-        precondition(edus.count <= eduLimit, "\(edus.count) EDUs in one transaction")
+        let count = permissions.count + edus.count
+        precondition(count <= eduLimit, "\(count) EDUs in one transaction")
         let pushes = edus.reduce(0) { $0 + $1.push.count }
-        var writer = JSONWriter(capacity: 512 + 256 * edus.count + 256 * pushes)
+        var writer = JSONWriter(capacity: 512 + 256 * count + 256 * pushes)
         writer.beginObject()
         writer.key("edus")
         writer.beginArray()
+        for permission in permissions { permission.write(to: &writer) }
         for edu in edus { edu.write(to: &writer, busyValue: busyValue) }
         writer.endArray()
         writer.key("origin")
@@ -133,13 +164,5 @@ extension Transaction {
         writer.endArray()
         writer.endObject()
         return writer.bytes
-    }
-}
-
-extension EDU {
-    /// - Returns: `nil` unless there is an `edu_type` and a `content` object.
-    fileprivate init?(decoding value: JSONValue) {
-        guard let type = value["edu_type"]?.string, let content = value["content"]?.object else { return nil }
-        self = type == "m.presence" ? .presence(PresenceEDU(decoding: content)) : .unknown(type: type)
     }
 }

@@ -11,57 +11,151 @@ extension PresenceEngine {
         public var busyEndsAfter: Duration = .hours(1)
         /// Ages leave this server as multiples of this.
         public var ageGranularity: Duration = .seconds(60)
+        /// The last activity of who is active is saved this often: what a crash takes of it.
+        public var activitySavedEvery: Duration = .minutes(5)
+
         /// Past this the device seen longest ago is forgotten.
         public var devicesPerUser = 32
-        /// Past this ``PresenceEngine/refusal(addingEntryOf:for:)`` refuses a further entry.
-        public var watchEntriesPerUser = 1000
+        /// Past this the oldest stream of a user ends.
+        public var streamsPerUser = 100
+        /// Past this a further entry of a presence list is refused.
+        public var listEntriesPerUser = 1000
+        /// Past this a request to see a user is denied, as if by policy.
+        public var requestsPerUser = 200
+        /// Users whom one user lets see them, blocks, or is asked by; past this a request is denied and a block refused.
+        public var consentsPerUser = 5000
+        /// Past this a further group is refused; at most 64.
+        public var groupsPerUser = 64
+        /// Past this a further room of one user is refused.
+        public var roomsPerUser = 10_000
+        /// Users who became visible to one observer and were not read yet; past this the observer gets everything anew.
+        public var arrivalsPerUser = 1000
+
+        /// A request is granted where the one asked wants to see the asker.
+        public var grantsMutually = true
+        /// What holds for users who picked no policy.
+        public var listPolicy = ListPolicy.ask
+        /// What holds for requests from users of these servers; `denyAll` goes before what the user picked.
+        public var listPolicyByServer: [ServerName: ListPolicy] = [:]
+        /// Sharing one of these makes nobody visible.
+        public var excludedRooms: Set<RoomID> = []
+        /// Users who are hidden or offline by choice count as interested in other servers' users while they are
+        /// connected. Off, because a poll says that somebody is there.
+        public var hiddenUsersCare = false
+        /// The longest explicit interest; a longer one is cut to this.
+        public var interestLimit: Duration = .hours(1)
+
+        /// A fault on purpose, to see that the tests notice. Not to be reached from outside the package.
+        package var canary: Canary?
 
         /// The defaults above.
         public init() {}
+    }
+
+    /// Faults that tests switch on to see that they are found.
+    package enum Canary: Hashable, Sendable, CaseIterable {
+        /// Looks at a device once, and forgets when to look again.
+        case forgetsToRearm
+        /// Shows everybody who is on a list or in a room, allowed or not.
+        case skipsPermissionCheck
+        /// What a hidden user does moves the age that others see.
+        case hiddenLeaksActivity
     }
 
     /// What happened.
     public enum Event: Hashable, Sendable {
         /// The engine holds what was restored and goes to work. Comes once, first.
         case started
-        /// A local user picked a state and a text (`nil` clears it) on one of their devices. Counts as activity.
+        /// There is such a user here, whether they were ever seen or not.
+        case userKnown(UserID)
+
+        // Devices of local users. Each of these is contact with the device.
+
+        /// A user picked a state and a text (`nil` clears it). Counts as activity.
         case statusChosen(DeviceKey, ChosenState, text: String?)
-        /// A local device was in touch (a sync, a poll) without its user doing anything.
+        /// A user insists on a state, or (`nil`) no longer does. Counts as activity.
+        case overrideSet(DeviceKey, PresenceOverride?)
+        /// A device was in touch without its user doing anything.
         case deviceSeen(DeviceKey)
-        /// A local user did something on a device.
+        /// A user did something on a device; ends its idleness.
         case deviceActed(DeviceKey)
-        /// A device lost its access token: it is gone at once.
+        /// A device synced, once.
+        case deviceSynced(DeviceKey, SetPresence)
+        /// A device said something of itself.
+        case deviceReported(DeviceKey, DeviceReport)
+        /// A device took back its type and its idleness. Counts as activity.
+        case deviceReportWithdrawn(DeviceKey)
+        /// A device lost its access token: it is gone at once, and its type forgotten.
         case deviceRevoked(DeviceKey)
-        /// A device began to listen for changes; it is connected until the stream is closed.
-        case streamOpened(StreamID, DeviceKey)
+        /// A device began to listen for changes; unless it said not to touch presence it is connected until the stream
+        /// is closed.
+        case streamOpened(StreamID, DeviceKey, SetPresence)
         case streamClosed(StreamID)
-        /// A local user put someone on their watch list: a wish to see them, and leave to be seen by them.
-        case entryAdded(observer: UserID, observed: UserID)
+
+        // Presence lists. The first user is local.
+
+        /// A user asks to see someone. Again: a new note and pointer, and a new request if it was denied.
+        case entryAdded(observer: UserID, observed: UserID, note: String?, acl: String?)
         case entryRemoved(observer: UserID, observed: UserID)
+        case groupAdded(UserID, GroupName)
+        case groupRenamed(UserID, GroupName, to: GroupName)
+        case groupRemoved(UserID, GroupName)
+        /// Someone on a user's list is put into one of the user's groups, or taken out.
+        case memberAdded(UserID, GroupName, UserID)
+        case memberRemoved(UserID, GroupName, UserID)
+        /// A local user lets someone see them who asked, or repeats that they may.
+        case requestAccepted(observed: UserID, observer: UserID)
+        /// A local user does not let someone see them, or no longer.
+        case requestDenied(observed: UserID, observer: UserID)
+        /// As denied, for good: further requests are denied at once, and sharing a room does not help.
+        case userBlocked(by: UserID, UserID)
+        case userUnblocked(by: UserID, UserID)
+        /// `nil`: what the configuration says.
+        case listPolicyChosen(UserID, ListPolicy?)
+        case contactPolicyChosen(UserID, ContactPolicy)
+        /// Another server said something about leave to see a user. Who may say it was looked at before.
+        case permissionReceived(PermissionMessage)
+
+        // Rooms.
+
+        case roomJoined(UserID, RoomID)
+        case roomLeft(UserID, RoomID)
+        /// Nobody is in the room any more.
+        case roomForgotten(RoomID)
+
+        // Interest and other servers' users.
+
+        /// What a local user wants to be kept posted on, whether a client is connected or not, until a time; `nil`: what
+        /// the user's clients imply.
+        case interestSet(UserID, InterestScope?, until: Instant)
         /// Another server said what its user is, and until when it will tell of changes (`nil`: for good).
         case remoteReported(UserID, Presence, goodUntil: Instant?)
         /// Nothing is promised about a user of another server any more.
-        case remoteLapsed(UserID)
+        case remoteLapsed(UserID, UnknownReason)
         case deadlineReached
     }
 
     /// What is to be done.
     public enum Effect: Hashable, Sendable {
-        /// There is something new for this stream: ask ``PresenceEngine/changes(for:after:at:)``.
+        /// There is something new for this stream: ask ``PresenceEngine/changes(for:after:)``.
         case wake(StreamID)
         /// A local user is something else now, as other servers may see it.
-        case localPublished(UserID, Presence, Occasion)
+        indirect case localPublished(UserID, Presence, Occasion)
         /// A server hosts someone who may see this local user.
-        case audienceAdded(UserID, ServerName)
+        indirect case audienceAdded(UserID, ServerName)
         /// As before the restart: nothing new for that server.
-        case audienceRestored(UserID, ServerName)
+        indirect case audienceRestored(UserID, ServerName)
         /// No one at that server may see this local user any more.
-        case audienceRemoved(UserID, ServerName)
-        /// The first connected local observer of a user of another server.
-        case interestBegan(UserID)
+        indirect case audienceRemoved(UserID, ServerName)
+        /// The first local observer who cares about a user of another server; whether anything is known of that user.
+        indirect case interestBegan(UserID, knows: Bool)
         /// The last one is gone.
-        case interestEnded(UserID)
-        case save(Record)
+        indirect case interestEnded(UserID)
+        /// To be told to ``PermissionMessage/destination``, for certain.
+        indirect case permission(PermissionMessage)
+        /// The request need not be told any more, if it was not yet.
+        indirect case permissionWithdrawn(PermissionMessage)
+        indirect case save(Record)
     }
 
     /// Why a local user's presence is told.
@@ -73,12 +167,11 @@ extension PresenceEngine {
         case restarted
     }
 
-    /// One row to keep; the latest for a key wins.
-    public enum Record: Hashable, Sendable {
-        case status(UserID, StoredStatus)
-        case entry(observer: UserID, observed: UserID)
-        case entryRemoved(observer: UserID, observed: UserID)
-        case remote(UserID, StoredRemote)
+    /// What a user's clients want to be kept posted on, of what is on the user's list.
+    public enum InterestScope: Hashable, Sendable {
+        case wholeList
+        /// Members of the groups, and the users. Users need not be on the list if they share a room.
+        case selected(groups: [GroupName], users: [UserID])
     }
 }
 
@@ -92,43 +185,4 @@ public struct StreamID: Hashable, Comparable, Sendable {
 
     /// The stream opened earlier comes first.
     public static func < (left: StreamID, right: StreamID) -> Bool { left.number < right.number }
-}
-
-/// What is kept of a local user.
-public struct StoredStatus: Hashable, Sendable {
-    /// What the user picked last; `online` if never anything.
-    public var chosen: ChosenState
-    /// ``StatusText``, kept while the user is hidden too; `nil` for none.
-    public var statusText: String?
-    /// The last sign of activity that others may learn; `nil` for a user who was never active.
-    public var lastActive: Instant?
-    /// When one of the user's devices was last in touch; `nil` for never.
-    public var lastSeen: Instant?
-    /// A device was connected when this was written: after a restart the user is held for one more lease.
-    public var isConnected: Bool
-
-    /// A row as given, nothing checked.
-    public init(
-        chosen: ChosenState, statusText: String?, lastActive: Instant?, lastSeen: Instant?, isConnected: Bool
-    ) {
-        self.chosen = chosen
-        self.statusText = statusText
-        self.lastActive = lastActive
-        self.lastSeen = lastSeen
-        self.isConnected = isConnected
-    }
-}
-
-/// What is kept of another server's user.
-public struct StoredRemote: Hashable, Sendable {
-    /// What the user's server said last.
-    public var presence: Presence
-    /// Until when the user's server promised to tell of changes; `nil`: for good.
-    public var goodUntil: Instant?
-
-    /// A row as given, nothing checked.
-    public init(presence: Presence, goodUntil: Instant?) {
-        self.presence = presence
-        self.goodUntil = goodUntil
-    }
 }

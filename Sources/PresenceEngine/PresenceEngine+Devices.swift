@@ -1,78 +1,133 @@
 import PresenceModel
 
-// Devices → what the user is. Design: section 3, published state and devices.
+// Devices → what the user is. Design: section 3, devices.
 extension PresenceEngine {
-    mutating func choose(
+    /// What kind of contact a device makes.
+    enum Contact {
+        case seen
+        case active
+        case synced(SetPresence)
+        case reportedIdle(milliseconds: Int64)
+    }
+
+    /// False: the event is not about a device.
+    mutating func handleDevice(_ event: Event, at now: Instant, into effects: inout [Effect]) -> Bool {
+        switch event {
+        case .statusChosen(let key, let state, let text):
+            choose(state, text, on: key, at: now, into: &effects)
+        case .overrideSet(let key, let override):
+            insist(on: override, key, at: now, into: &effects)
+        case .deviceSeen(let key):
+            touch(key, .seen, at: now, into: &effects)
+        case .deviceActed(let key):
+            touch(key, .active, at: now, into: &effects)
+        case .deviceSynced(let key, let presence):
+            if presence != .offline { touch(key, .synced(presence), at: now, into: &effects) }
+        case .deviceReported(let key, let report):
+            take(report, of: key, at: now, into: &effects)
+        case .deviceReportWithdrawn(let key):
+            forgetType(of: key, into: &effects)
+            touch(key, .active, at: now, into: &effects)
+        case .deviceRevoked(let key):
+            revoke(key, at: now, into: &effects)
+        case .streamOpened(let stream, let key, let presence):
+            open(stream, on: key, presence, at: now, into: &effects)
+        case .streamClosed(let stream):
+            close(stream, at: now, into: &effects)
+        default:
+            return false
+        }
+        return true
+    }
+
+    private mutating func choose(
         _ state: ChosenState, _ text: String?, on key: DeviceKey, at now: Instant, into effects: inout [Effect]
     ) {
         let number = internLocal(key.user)
-        let isNew = users[number].chosen != state || users[number].statusText != text
-        users[number].chosen = state
-        users[number].statusText = text
-        touchLease(number, key.device, isActive: true, at: now, into: &effects)
-        let saved = refresh(number, at: now, into: &effects)
-        if isNew && !saved { save(number, into: &effects) }
-        updateInterest(of: number, into: &effects)
+        let isNew = profiles[number].chosen != state || profiles[number].statusText != text
+        profiles[number].chosen = state
+        profiles[number].statusText = text
+        touchLease(number, key.device, .active, at: now, into: &effects)
+        settleChoice(of: number, isNew: isNew, at: now, into: &effects)
     }
 
-    mutating func touch(_ key: DeviceKey, isActive: Bool, at now: Instant, into effects: inout [Effect]) {
+    private mutating func insist(
+        on override: PresenceOverride?, _ key: DeviceKey, at now: Instant, into effects: inout [Effect]
+    ) {
         let number = internLocal(key.user)
-        touchLease(number, key.device, isActive: isActive, at: now, into: &effects)
-        refresh(number, at: now, into: &effects)
+        let isNew = overrides[number] != override
+        overrides[number] = override
+        users[number].hasTimers = override?.until != nil || interests[number] != nil
+        touchLease(number, key.device, .active, at: now, into: &effects)
+        settleChoice(of: number, isNew: isNew, at: now, into: &effects)
+    }
+
+    private mutating func settleChoice(
+        of number: Int, isNew: Bool, at now: Instant, into effects: inout [Effect]
+    ) {
+        if isNew { applyChoice(of: number, into: &effects) }
+        let isSaved = refresh(number, at: now, into: &effects)
+        if isNew && !isSaved { save(number, into: &effects) }
         updateInterest(of: number, into: &effects)
     }
 
-    mutating func revoke(_ key: DeviceKey, at now: Instant, into effects: inout [Effect]) {
-        guard let number = numbers[key.user],
-            let lease = users[number].devices.firstIndex(where: { $0.device == key.device })
-        else { return }
-        // Who streams is seen until the end.
-        if users[number].devices[lease].openStreams > 0 { users[number].lastSeen = now }
-        users[number].devices.remove(at: lease)
+    /// The choice or the override changed: the user's own clients are told even if nobody else sees it.
+    mutating func applyChoice(of number: Int, into effects: inout [Effect]) {
+        users[number].effective = overrides[number]?.state ?? profiles[number].chosen
+        users[number].isOverridden = overrides[number] != nil
+        users[number].isStale = true
+        noteOwnChange(number, into: &effects)
+    }
+
+    /// What the user's text is, were it not hidden.
+    func effectiveText(of number: Int) -> String? {
+        guard users[number].isOverridden, case .replaced(let text)? = overrides[number]?.text else {
+            return profiles[number].statusText
+        }
+        return text
+    }
+
+    mutating func touch(_ key: DeviceKey, _ contact: Contact, at now: Instant, into effects: inout [Effect]) {
+        let number = internLocal(key.user)
+        touchLease(number, key.device, contact, at: now, into: &effects)
+        let isSaved = refresh(number, at: now, into: &effects)
+        let unsaved = users[number].lastActive.milliseconds(since: users[number].savedActive)
+        if !isSaved, unsaved >= limits.activitySavedEvery { save(number, into: &effects) }
+        updateInterest(of: number, into: &effects)
+    }
+
+    private mutating func revoke(_ key: DeviceKey, at now: Instant, into effects: inout [Effect]) {
+        guard let number = number(of: key.user), users[number].isLocal else { return }
+        if let lease = users[number].devices.firstIndex(where: { $0.device == key.device }) {
+            // Who streams is seen until the end.
+            if users[number].devices[lease].openStreams > 0 { users[number].lastSeen = now }
+            if users[number].devices[lease].isLeading { users[number].isStale = true }
+            users[number].devices.remove(at: lease)
+        }
         endStreams(of: key.device, number, into: &effects)
+        forgetType(of: key, into: &effects)
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
     }
 
-    mutating func open(_ stream: StreamID, on key: DeviceKey, at now: Instant, into effects: inout [Effect]) {
-        precondition(streams[stream] == nil, "stream \(stream) opened twice")
-        let number = internLocal(key.user)
-        streams[stream] = StreamRecord(user: number, device: key.device)
-        users[number].streams.append(stream)
-        let lease = touchLease(number, key.device, isActive: false, at: now, into: &effects)
-        users[number].devices[lease].openStreams += 1
-        refresh(number, at: now, into: &effects)
-        updateInterest(of: number, into: &effects)
-    }
-
-    mutating func close(_ stream: StreamID, at now: Instant, into effects: inout [Effect]) {
-        guard let record = streams.removeValue(forKey: stream) else { return }
-        let number = record.user
-        users[number].streams.removeAll { $0 == stream }
-        guard let lease = users[number].devices.firstIndex(where: { $0.device == record.device }) else { return }
-        users[number].devices[lease].openStreams = max(0, users[number].devices[lease].openStreams - 1)
-        users[number].devices[lease].lastSeen = now
-        users[number].lastSeen = now
-        refresh(number, at: now, into: &effects)
-        updateInterest(of: number, into: &effects)
-    }
-
-    /// Notes contact with a device; a device not held yet begins active.
+    /// Notes contact with a device; a device not held yet begins with it.
     @discardableResult
-    private mutating func touchLease(
-        _ number: Int, _ device: DeviceID, isActive: Bool, at now: Instant, into effects: inout [Effect]
+    mutating func touchLease(
+        _ number: Int, _ device: DeviceID, _ contact: Contact, at now: Instant, into effects: inout [Effect]
     ) -> Int {
+        users[number].isKnown = true
+        users[number].dropGoneDevices(at: now, limits)
         users[number].lastSeen = now
         if let lease = users[number].devices.firstIndex(where: { $0.device == device }) {
-            users[number].devices[lease].lastSeen = now
-            guard isActive else { return lease }
-            users[number].devices[lease].lastActive = now
-            users[number].lastActive = now
+            users[number].devices[lease].take(contact, at: now)
+            users[number].lastActive = max(users[number].lastActive, users[number].devices[lease].lastActive)
             return lease
         }
         if users[number].devices.count >= configuration.devicesPerUser { evictDevice(of: number, into: &effects) }
-        users[number].lastActive = now
-        users[number].devices.append(DeviceLease(device: device, lastSeen: now, lastActive: now))
+        var lease = DeviceLease(device: device, beginningWith: contact, at: now)
+        lease.type = type(of: device, number)
+        users[number].lastActive = max(users[number].lastActive, lease.lastActive)
+        users[number].devices.append(lease)
         return users[number].devices.count - 1
     }
 
@@ -85,58 +140,40 @@ extension PresenceEngine {
             return leftStreams == rightStreams ? left.lastSeen < right.lastSeen : rightStreams
         }
         guard let oldest else { return }
+        if users[number].devices[oldest].isLeading { users[number].isStale = true }
         let device = users[number].devices.remove(at: oldest).device
         endStreams(of: device, number, into: &effects)
     }
+}
 
-    private mutating func endStreams(of device: DeviceID, _ number: Int, into effects: inout [Effect]) {
-        for stream in users[number].streams where streams[stream]?.device == device {
-            streams[stream] = nil
-            users[number].streams.removeAll { $0 == stream }
-            effects.append(.wake(stream))
+extension DeviceLease {
+    init(device: DeviceID, beginningWith contact: PresenceEngine.Contact, at now: Instant) {
+        self.init(device: device, lastSeen: now, lastActive: now)
+        switch contact {
+        case .seen, .active, .synced(.online), .synced(.offline): break
+        case .synced(.unavailable): idleness = .bySync
+        case .reportedIdle(let milliseconds):
+            idleness = .byReport
+            lastActive = now.advanced(byMilliseconds: -max(0, milliseconds))
         }
     }
 
-    /// Derives anew what observers see of a local user, tells of it if it differs, and sets the next look.
-    ///
-    /// - Returns: whether the user was saved.
-    @discardableResult
-    mutating func refresh(
-        _ number: Int, at now: Instant, occasion: Occasion? = nil, into effects: inout [Effect]
-    ) -> Bool {
-        let outcome = users[number].derive(at: now, limits)
-        deadlines.set(number, to: outcome.nextLook)
-        let differs = outcome.change != nil
-        if differs { noteChange(number, into: &effects) }
-        if differs || occasion != nil {
-            let presence = users[number].published ?? .neverActive
-            let told = occasion ?? (outcome.change == .appeared ? .appeared : .changed)
-            effects.append(.localPublished(users[number].id, presence, told))
+    mutating func take(_ contact: PresenceEngine.Contact, at now: Instant) {
+        lastSeen = now
+        switch contact {
+        case .seen, .synced(.offline):
+            return
+        case .synced(.online):
+            guard idleness == .bySync else { return }
+            fallthrough
+        case .active:
+            lastActive = now
+            idleness = .none
+        case .synced(.unavailable):
+            if idleness != .byReport { idleness = .bySync }
+        case .reportedIdle(let milliseconds):
+            idleness = .byReport
+            lastActive = max(lastActive, now.advanced(byMilliseconds: -max(0, milliseconds)))
         }
-        // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected.
-        guard differs || (occasion == nil && outcome.cameOrWent) else { return false }
-        save(number, into: &effects)
-        return true
-    }
-
-    /// A change that observers see: a new version, and a wake for every stream of theirs.
-    mutating func noteChange(_ number: Int, into effects: inout [Effect]) {
-        version += 1
-        users[number].version = version
-        for stream in users[number].streams { effects.append(.wake(stream)) }
-        for watcher in users[number].watchers where !users[watcher].streams.isEmpty {
-            guard watcher != number, maySee(observer: watcher, observed: number) else { continue }
-            for stream in users[watcher].streams { effects.append(.wake(stream)) }
-        }
-    }
-
-    func save(_ number: Int, into effects: inout [Effect]) {
-        effects.append(.save(.status(users[number].id, users[number].stored)))
-    }
-
-    mutating func internLocal(_ user: UserID) -> Int {
-        let number = intern(user)
-        precondition(users[number].isLocal, "\(user) is not a user of \(server)")
-        return number
     }
 }

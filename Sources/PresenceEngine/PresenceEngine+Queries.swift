@@ -17,72 +17,131 @@ extension PresenceEngine {
         public var knowledge: Knowledge
     }
 
+    /// What a user is told of themself, on all devices.
+    public struct OwnState: Hashable, Sendable {
+        /// What the user picked last.
+        public var chosen: ChosenState
+        /// Of the choice.
+        public var statusText: String?
+        /// What the user insists on, if anything.
+        public var override: PresenceOverride?
+        /// What others see.
+        public var published: Presence
+        /// Requests to see the user that wait for an answer.
+        public var waitingRequests: Int
+
+        /// The override's state, or the chosen one.
+        public var effective: ChosenState { override?.state ?? chosen }
+        /// The text that goes with ``effective``.
+        public var effectiveText: String? {
+            if case .replaced(let text)? = override?.text { return text }
+            return statusText
+        }
+    }
+
+    /// Where an observer stands among the changes of a run.
+    public struct Position: Hashable, Sendable {
+        /// Of what others do.
+        public var version: UInt64
+        /// Of what only the observer is told.
+        public var own: UInt64
+
+        /// A position as given.
+        public init(version: UInt64, own: UInt64) {
+            self.version = version
+            self.own = own
+        }
+    }
+
     /// What is new for an observer, and where they stand after it.
     public struct Changes: Hashable, Sendable {
-        /// In the order of the changes.
+        /// In the order of the changes; the observer is not among them.
         public var sightings: [Sighting]
+        /// The observer themself, if there is something new.
+        public var own: OwnState?
         /// To be given as `after` the next time.
-        public var position: UInt64
+        public var position: Position
     }
 
     /// What `observer`, a local user, may know of `observed` at this moment.
     public func presence(of observed: UserID, seenBy observer: UserID) -> Answer {
-        guard let target = numbers[observed] else {
+        guard let target = number(of: observed) else {
             return observed == observer ? .visible(.known(.neverActive)) : .forbidden
         }
-        guard let watcher = numbers[observer] else { return .forbidden }
+        guard let watcher = number(of: observer) else { return .forbidden }
         guard maySee(observer: watcher, observed: target) else { return .forbidden }
         return .visible(knowledge(of: target))
     }
 
-    /// Everyone visible to `observer` who changed after the version `position`; with `nil`, everyone visible.
+    /// What `user`, a local user, is told of themself.
+    public func ownState(of user: UserID) -> OwnState {
+        guard let number = number(of: user) else {
+            return OwnState(
+                chosen: .online, statusText: nil, override: nil, published: .neverActive, waitingRequests: 0)
+        }
+        return OwnState(
+            chosen: profiles[number].chosen, statusText: profiles[number].statusText, override: overrides[number],
+            published: presence(of: number),
+            waitingRequests: relations[number]?.consents.count { $0.stored.state == .requested } ?? 0)
+    }
+
+    /// Everyone whom streams of `observer` show and who changed, or became visible, after `position`; with `nil`, or if
+    /// too much has happened since, everyone.
     ///
     /// Users of whom nothing was ever heard are left out.
-    public func changes(for observer: UserID, after position: UInt64?) -> Changes {
-        guard let watcher = numbers[observer] else { return Changes(sightings: [], position: version) }
+    public func changes(for observer: UserID, after position: Position?) -> Changes {
+        guard let watcher = number(of: observer) else {
+            return Changes(
+                sightings: [], own: position == nil ? ownState(of: observer) : nil,
+                position: Position(version: version, own: 0))
+        }
+        let revision = profiles[watcher].revision
+        var since = position?.version
+        if let reached = since, let collected = arrivals[watcher], reached < collected.floor { since = nil }
+        if arrivals[watcher] == nil { since = nil }
         var found: [(version: UInt64, number: Int)] = []
-        func consider(_ number: Int) {
-            let changed = users[number].version
-            guard position.map({ changed > $0 }) ?? true else { return }
-            if case .unknown(.neverHeard, _) = knowledge(of: number) { return }
+        for number in shown(to: watcher, since: since) {
+            let arrived = since.flatMap { since in
+                arrivals[watcher]?.entries.last { $0.version > since && $0.user == number }?.version
+            }
+            let changed = max(versions[number], arrived ?? 0)
+            guard since.map({ changed > $0 }) ?? true else { continue }
             found.append((changed, number))
         }
-        consider(watcher)
-        for target in users[watcher].watching where maySee(observer: watcher, observed: target) { consider(target) }
+        if let since { addArrivals(since: since, for: watcher, to: &found) }
         found.sort { $0 < $1 }
-        let sightings = found.map { Sighting(user: users[$0.number].id, knowledge: knowledge(of: $0.number)) }
-        return Changes(sightings: sightings, position: version)
+        let sightings = found.compactMap { (_, number) -> Sighting? in
+            let knowledge = knowledge(of: number)
+            if case .unknown(.neverHeard, _) = knowledge { return nil }
+            return Sighting(user: profiles[number].id, knowledge: knowledge)
+        }
+        let isOwnNew = since == nil || versions[watcher] > since ?? 0 || position.map { $0.own < revision } ?? true
+        return Changes(
+            sightings: sightings, own: isOwnNew ? ownState(of: observer) : nil,
+            position: Position(version: version, own: revision))
+    }
+
+    /// Those in rooms that had no change: they were not looked at.
+    private func addArrivals(since: UInt64, for watcher: Int, to found: inout [(version: UInt64, number: Int)]) {
+        guard let collected = arrivals[watcher], let last = collected.entries.last, last.version > since else { return }
+        var seen = Set(found.map(\.number))
+        for entry in collected.entries.reversed() where entry.version > since {
+            guard seen.insert(entry.user).inserted, isShown(entry.user, to: watcher) else { continue }
+            found.append((max(versions[entry.user], entry.version), entry.user))
+        }
     }
 
     /// Whether the stream is open.
     public func isOpen(_ stream: StreamID) -> Bool { streams[stream] != nil }
 
-    /// Whose watch list holds whom, in the order of names.
-    public func watchList(of observer: UserID) -> [UserID] {
-        guard let number = numbers[observer] else { return [] }
-        return users[number].watching.map { users[$0].id }.sorted()
-    }
-
-    /// What a local user picked; `online` for who never did.
-    public func chosen(by user: UserID) -> (state: ChosenState, statusText: String?) {
-        guard let number = numbers[user] else { return (.online, nil) }
-        return (users[number].chosen, users[number].statusText)
-    }
-
     /// What this server knows, whoever asks: for tests, the operator and the naive model.
-    public func knowledge(of user: UserID) -> Knowledge? { numbers[user].map { knowledge(of: $0) } }
+    public func knowledge(of user: UserID) -> Knowledge? { number(of: user).map { knowledge(of: $0) } }
 
-    private func knowledge(of number: Int) -> Knowledge {
-        if users[number].isLocal { return .known(withLiveAge(number)) }
-        if let published = users[number].published { return .known(published) }
-        if let since = users[number].unknownSince { return .unknown(.promiseLapsed, since: since) }
+    func knowledge(of number: Int) -> Knowledge {
+        if users[number].isLocal { return .known(presence(of: number)) }
+        guard let remote = remotes[number] else { return .unknown(.neverHeard, since: .epoch) }
+        if let presence = remote.presence { return .known(presence) }
+        if let (reason, since) = remote.unknown { return .unknown(reason, since: since) }
         return .unknown(.neverHeard, since: .epoch)
-    }
-
-    /// A visible user's age moves on between changes.
-    private func withLiveAge(_ number: Int) -> Presence {
-        var presence = users[number].published ?? .neverActive
-        if presence.state != .offline { presence.lastActive = users[number].lastActive }
-        return presence
     }
 }

@@ -2,38 +2,49 @@ import PresenceModel
 
 // What other servers say of their users. Design: section 3, unknown.
 extension PresenceEngine {
-    /// Whether anyone here has `user` on their list.
-    public func isWatched(_ user: UserID) -> Bool {
-        guard let number = numbers[user] else { return false }
-        return !users[number].watchers.isEmpty
-    }
-
     mutating func learn(
         _ presence: Presence, of user: UserID, goodUntil: Instant?, at now: Instant, into effects: inout [Effect]
     ) {
-        // Of whom nobody ever had on a list nothing is kept. Whoever was taken off one may come back within the
-        // grace, when nobody asks anew.
-        guard let number = numbers[user], !users[number].isLocal else { return }
-        let before = users[number].published
+        // Of whom nobody has on a list or in a room nothing is kept.
+        guard let number = number(of: user), !users[number].isLocal, isNeeded(number) else { return }
+        let before = remotes[number]?.presence
         var learned = presence
         // A report without an age keeps the old one. Synapse does the same.
         if learned.lastActive == nil { learned.lastActive = before?.lastActive }
-        users[number].published = learned
-        users[number].unknownSince = nil
-        users[number].goodUntil = goodUntil
+        remotes[number]?.presence = learned
+        remotes[number]?.unknown = nil
+        remotes[number]?.goodUntil = goodUntil
         deadlines.set(number, to: goodUntil)
         effects.append(.save(.remote(user, StoredRemote(presence: learned, goodUntil: goodUntil))))
         if before.map({ !learned.says(theSameAs: $0) }) ?? true { noteChange(number, into: &effects) }
     }
 
-    mutating func lapse(_ number: Int, at now: Instant, into effects: inout [Effect]) {
-        guard !users[number].isLocal, let before = users[number].published else { return }
-        users[number].published = nil
-        users[number].unknownSince = now
-        users[number].goodUntil = nil
+    mutating func lapse(
+        _ number: Int, _ reason: UnknownReason, at now: Instant, into effects: inout [Effect]
+    ) {
+        guard !users[number].isLocal, let before = remotes[number]?.presence else { return }
+        remotes[number]?.presence = nil
+        remotes[number]?.unknown = (reason, now)
+        remotes[number]?.goodUntil = nil
         deadlines.set(number, to: nil)
-        let stored = StoredRemote(presence: before, goodUntil: now)
-        effects.append(.save(.remote(users[number].id, stored)))
+        effects.append(.save(.remote(profiles[number].id, StoredRemote(presence: before, goodUntil: now))))
         noteChange(number, into: &effects)
+    }
+
+    /// On somebody's list, or in a room.
+    func isNeeded(_ number: Int) -> Bool {
+        guard let related = relations[number] else { return false }
+        return related.listed > 0 || !related.rooms.isEmpty
+    }
+
+    /// What was known of another server's user goes with the last who could have seen it.
+    mutating func forgetIfUnneeded(_ number: Int, into effects: inout [Effect]) {
+        guard let remote = remotes[number], !isNeeded(number) else { return }
+        guard remote.presence != nil || remote.unknown != nil else { return }
+        remotes[number]?.presence = nil
+        remotes[number]?.unknown = nil
+        remotes[number]?.goodUntil = nil
+        deadlines.set(number, to: nil)
+        effects.append(.save(.remoteRemoved(profiles[number].id)))
     }
 }

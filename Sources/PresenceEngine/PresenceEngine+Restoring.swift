@@ -4,53 +4,116 @@ extension PresenceEngine {
     /// The device that stands for a user's devices from before a restart, for one lease.
     static let restoredDevice = "org.presenced.restored"
 
-    /// Everything that was saved.
-    public struct Snapshot: Sendable {
-        /// Local users; users of other servers are skipped.
-        public var statuses: [(user: UserID, status: StoredStatus)] = []
-        /// Entries of the watch lists; an observer must be local.
-        public var entries: [(observer: UserID, observed: UserID)] = []
-        /// Users of other servers; those on nobody's watch list are skipped.
-        public var remotes: [(user: UserID, remote: StoredRemote)] = []
-
-        /// Nothing saved: a first start.
-        public init() {}
-    }
-
     /// Takes in what was saved; ``Event/started`` must follow.
     ///
     /// Users who were connected are held for one lease: nobody is online by memory alone for longer.
     public mutating func restore(_ snapshot: Snapshot, at now: Instant) {
         precondition(users.isEmpty, "restored into an engine in use")
+        reserve(snapshot.statuses.count + snapshot.remotes.count)
         let device = try? DeviceID(parsing: PresenceEngine.restoredDevice)
         for (user, status) in snapshot.statuses where user.isHosted(by: server) {
+            restore(status, of: user, holding: device, at: now)
+        }
+        for (key, type) in snapshot.deviceTypes where key.user.isHosted(by: server) {
+            deviceTypes[intern(key.user), default: []].append(RememberedType(device: key.device, type: type))
+        }
+        for (user, settings) in snapshot.listSettings where user.isHosted(by: server) {
             let number = intern(user)
-            users[number].chosen = status.chosen
-            users[number].statusText = status.statusText
-            users[number].lastActive = status.lastActive.map { min($0, now) }
-            users[number].lastSeen = status.lastSeen.map { min($0, now) }
-            let text = status.chosen == .hidden ? nil : status.statusText
-            users[number].published = Presence(
-                state: .offline, statusText: text, lastActive: users[number].lastActive)
-            guard status.isConnected, let device else { continue }
-            let lease = DeviceLease(
-                device: device, lastSeen: now, lastActive: users[number].lastActive ?? now)
-            users[number].devices = [lease]
+            users[number].isKnown = true
+            relate(number) { $0.settings = settings }
         }
-        for (observer, observed) in snapshot.entries where observer.isHosted(by: server) && observer != observed {
-            insertEntry(intern(observer), intern(observed))
+        restoreLists(snapshot)
+        for (room, user) in snapshot.members { enter(intern(user), intern(room)) }
+        for (user, remote) in snapshot.remotes { restore(remote, of: user, at: now) }
+    }
+
+    private mutating func reserve(_ count: Int) {
+        users.reserveCapacity(count)
+        profiles.reserveCapacity(count)
+        versions.reserveCapacity(count)
+        marks.reserveCapacity(count)
+        numbers.reserveCapacity(count)
+    }
+
+    private mutating func restore(
+        _ status: StoredStatus, of user: UserID, holding device: DeviceID?, at now: Instant
+    ) {
+        func past(_ instant: Instant?) -> Instant { min(instant ?? .epoch, now) }
+        let number = intern(user)
+        profiles[number].chosen = status.chosen
+        profiles[number].statusText = status.statusText
+        profiles[number].shownText = status.shownText
+        users[number].isKnown = true
+        users[number].lastActive = past(status.lastActive)
+        users[number].savedActive = users[number].lastActive
+        users[number].lastSeen = past(status.lastSeen)
+        users[number].shownLastActive = past(status.shownLastActive)
+        users[number].effective = status.override?.state ?? status.chosen
+        if let override = status.override {
+            overrides[number] = override
+            users[number].isOverridden = true
+            users[number].hasTimers = override.until != nil
         }
-        for (user, remote) in snapshot.remotes {
-            guard let number = numbers[user], !users[number].isLocal else { continue }
-            version += 1
-            users[number].version = version
-            if let goodUntil = remote.goodUntil, goodUntil <= now {
-                users[number].unknownSince = goodUntil
-                continue
+        // As others saw the user last; what is different now is a change.
+        users[number].state = status.state(at: now, busyEndsAfter: limits.busyEndsAfter)
+        guard status.isConnected, let device else { return }
+        users[number].devices = [
+            DeviceLease(
+                device: device, lastSeen: now, lastActive: users[number].lastActive,
+                idleness: status.isIdle ? .byReport : .heldActive)
+        ]
+    }
+
+    private mutating func restoreLists(_ snapshot: Snapshot) {
+        for (observer, observed, entry) in snapshot.entries where observer.isHosted(by: server) && observer != observed
+        {
+            let (watcher, target) = (intern(observer), intern(observed))
+            users[watcher].isKnown = true
+            relate(watcher) { related in
+                var entry = entry
+                // A row of a group may have been lost by a foreign hand: its place must not be inherited.
+                entry.groups &= related.settings.groups.reduce(0) { $0 | 1 << UInt64($1.slot) }
+                related.setEntry(entry, for: target)
             }
-            users[number].published = remote.presence
-            users[number].goodUntil = remote.goodUntil
-            deadlines.set(number, to: remote.goodUntil)
+            relate(target) { related in
+                related.listed += 1
+                if entry.state == .accepted { related.watchers.insertSorted(watcher) }
+            }
+        }
+        for (observed, observer, consent) in snapshot.consents
+        where observed.isHosted(by: server) && observer != observed {
+            let (target, watcher) = (intern(observed), intern(observer))
+            users[target].isKnown = true
+            relate(target) { $0.setConsent(consent, for: watcher) }
+            if consent.state == .blocked { relate(watcher) { $0.blockedBy.insertSorted(target) } }
+        }
+    }
+
+    private mutating func restore(_ remote: StoredRemote, of user: UserID, at now: Instant) {
+        guard let number = number(of: user), !users[number].isLocal, isNeeded(number) else { return }
+        version += 1
+        versions[number] = version
+        if let goodUntil = remote.goodUntil, goodUntil <= now {
+            remotes[number]?.unknown = (.promiseLapsed, goodUntil)
+            return
+        }
+        remotes[number]?.presence = remote.presence
+        remotes[number]?.goodUntil = remote.goodUntil
+        deadlines.set(number, to: remote.goodUntil)
+    }
+}
+
+extension StoredStatus {
+    fileprivate func state(at now: Instant, busyEndsAfter: Int64) -> PublishedState {
+        switch override?.state ?? chosen {
+        case .offline, .hidden: return .offline
+        case .busy:
+            let isRecent = lastSeen.map { now.milliseconds(since: $0) < busyEndsAfter } ?? false
+            return isConnected || isRecent ? .busy : .offline
+        case .freeForChat, .online, .unavailable:
+            guard isConnected else { return .offline }
+            guard override != nil || !isIdle else { return .unavailable }
+            return PublishedState(rawValue: (override?.state ?? chosen).rawValue) ?? .online
         }
     }
 }

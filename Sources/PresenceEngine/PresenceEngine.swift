@@ -1,6 +1,6 @@
 import PresenceModel
 
-/// Who is what, who may see it, and who wants to know: one server's users, their devices and their watch lists.
+/// Who is what, who may see it, and who wants to know: one server's users, their devices, lists, rooms.
 ///
 /// A value with one door, ``handle(_:at:into:)``. It has no clock; `now` comes with every event and never goes back.
 /// What other servers are told is decided by `FederationEngine`; this engine says which of its decisions concern them.
@@ -12,13 +12,33 @@ public struct PresenceEngine: Sendable {
 
     let limits: UserRecord.Limits
 
+    // By the user's number.
     var users: [UserRecord] = []
-    var numbers: [UserID: Int] = [:]
+    var profiles: [Profile] = []
+    /// When what observers see of the user last changed; 0: never.
+    var versions: [UInt64] = []
+    /// The latest ``stamp`` that met the user, so that no user is woken twice for one change.
+    var marks: [UInt32] = []
+    var stamp: UInt32 = 0
+    var numbers: [UserID: Int32] = [:]
+
+    // By the user's number, for those who have any.
+    var relations: [Int: Relations] = [:]
+    var remotes: [Int: RemoteRecord] = [:]
+    var overrides: [Int: PresenceOverride] = [:]
+    var interests: [Int: ExplicitInterest] = [:]
+    var arrivals: [Int: Arrivals] = [:]
+    var deviceTypes: [Int: [RememberedType]] = [:]
+
+    var rooms: [RoomRecord] = []
+    var roomNumbers: [RoomID: Int] = [:]
+    var servers: [ServerName] = []
+    var serverNumbers: [ServerName: Int] = [:]
     var streams: [StreamID: StreamRecord] = [:]
     var deadlines = DeadlineQueue()
     private var latest = Instant.epoch
 
-    /// The version that the next change gets. Versions rise by one with every change that an observer could see.
+    /// The version that the latest change got. Versions rise with every change that an observer could see.
     public internal(set) var version: UInt64 = 0
 
     /// An engine that knows no user; ``restore(_:at:)`` brings back those that were saved.
@@ -34,35 +54,31 @@ public struct PresenceEngine: Sendable {
     /// The one door: takes what happened, appends what follows from it.
     ///
     /// Identifiers in `event` belong to this server where the event says "local"; a foreign one there is a
-    /// programmer's error.
+    /// programmer's error. What ``refusal(of:)`` refuses changes nothing.
     public mutating func handle(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         precondition(now >= latest, "time ran backwards: \(latest), \(now)")
         latest = now
         switch event {
         case .started:
             start(at: now, into: &effects)
-        case .statusChosen(let key, let state, let text):
-            choose(state, text, on: key, at: now, into: &effects)
-        case .deviceSeen(let key):
-            touch(key, isActive: false, at: now, into: &effects)
-        case .deviceActed(let key):
-            touch(key, isActive: true, at: now, into: &effects)
-        case .deviceRevoked(let key):
-            revoke(key, at: now, into: &effects)
-        case .streamOpened(let stream, let key):
-            open(stream, on: key, at: now, into: &effects)
-        case .streamClosed(let stream):
-            close(stream, at: now, into: &effects)
-        case .entryAdded(let observer, let observed):
-            addEntry(observer: observer, observed: observed, at: now, into: &effects)
-        case .entryRemoved(let observer, let observed):
-            removeEntry(observer: observer, observed: observed, at: now, into: &effects)
+        case .userKnown(let user):
+            users[internLocal(user)].isKnown = true
+        case .interestSet(let user, let scope, let until):
+            setInterest(of: user, scope, until: until, at: now, into: &effects)
         case .remoteReported(let user, let presence, let goodUntil):
             learn(presence, of: user, goodUntil: goodUntil, at: now, into: &effects)
-        case .remoteLapsed(let user):
-            if let number = numbers[user] { lapse(number, at: now, into: &effects) }
+        case .remoteLapsed(let user, let reason):
+            if let number = number(of: user) { lapse(number, reason, at: now, into: &effects) }
         case .deadlineReached:
             while let number = deadlines.popDue(at: now) { age(number, at: now, into: &effects) }
+        case .roomJoined(let user, let room):
+            join(user, room, into: &effects)
+        case .roomLeft(let user, let room):
+            leave(user, room, into: &effects)
+        case .roomForgotten(let room):
+            forget(room, into: &effects)
+        default:
+            if !handleDevice(event, at: now, into: &effects) { handleList(event, at: now, into: &effects) }
         }
     }
 
@@ -73,18 +89,49 @@ public struct PresenceEngine: Sendable {
         return effects
     }
 
+    // MARK: Numbers
+
+    func number(of user: UserID) -> Int? { numbers[user].map { Int($0) } }
+
     /// The number of `user`, who is taken in if need be.
     mutating func intern(_ user: UserID) -> Int {
-        if let number = numbers[user] { return number }
+        if let number = numbers[user] { return Int(number) }
         let number = users.count
-        users.append(UserRecord(id: user, isLocal: user.isHosted(by: server)))
-        numbers[user] = number
+        let isLocal = user.isHosted(by: server)
+        users.append(UserRecord(isLocal: isLocal))
+        profiles.append(Profile(id: user))
+        versions.append(0)
+        marks.append(0)
+        numbers[user] = Int32(number)
+        if !isLocal { remotes[number] = RemoteRecord(server: intern(user.server)) }
         return number
     }
+
+    mutating func internLocal(_ user: UserID) -> Int {
+        let number = intern(user)
+        precondition(users[number].isLocal, "\(user) is not a user of \(server)")
+        return number
+    }
+
+    mutating func intern(_ server: ServerName) -> Int {
+        if let number = serverNumbers[server] { return number }
+        servers.append(server)
+        serverNumbers[server] = servers.count - 1
+        return servers.count - 1
+    }
+
+    /// Changes what the user has to do with others.
+    mutating func relate(_ number: Int, _ change: (inout Relations) -> Void) {
+        users[number].hasRelations = true
+        change(&relations[number, default: Relations()])
+    }
+
+    // MARK: Time
 
     private mutating func start(at now: Instant, into effects: inout [Effect]) {
         for number in users.indices {
             restoreAudience(of: number, into: &effects)
+            askForMigratedEntries(of: number, at: now, into: &effects)
             guard users[number].isLocal else { continue }
             refresh(number, at: now, occasion: .restarted, into: &effects)
             updateInterest(of: number, into: &effects)
@@ -95,8 +142,9 @@ public struct PresenceEngine: Sendable {
         if users[number].isLocal {
             refresh(number, at: now, into: &effects)
             updateInterest(of: number, into: &effects)
-        } else if let goodUntil = users[number].goodUntil, goodUntil <= now {
-            lapse(number, at: now, into: &effects)
+            if configuration.canary == .forgetsToRearm { deadlines.set(number, to: nil) }
+        } else if let goodUntil = remotes[number]?.goodUntil, goodUntil <= now {
+            lapse(number, .promiseLapsed, at: now, into: &effects)
         }
     }
 }

@@ -1,57 +1,118 @@
 import PresenceModel
 
-/// All that the engine holds of one user, local or remote.
+/// What every event of a user touches. Kept small: with many users, memory is what an event costs.
+///
+/// ``Instant/epoch`` stands for "never".
 struct UserRecord: Sendable {
-    let id: UserID
-    let isLocal: Bool
+    var devices: [DeviceLease] = []
+    /// All open streams, those that touch no device among them.
+    var streams: [StreamID] = []
+    var lastSeen = Instant.epoch
+    var lastActive = Instant.epoch
+    /// The age that others see while the user is offline to them.
+    var shownLastActive = Instant.epoch
+    /// The `lastActive` that was saved last.
+    var savedActive = Instant.epoch
 
-    // Local users.
+    /// The override's state, or the chosen one.
+    var effective = ChosenState.online
+    /// What observers see; of a remote user, what its server says, if ``RemoteRecord/presence`` is there.
+    var state = PublishedState.offline
+    var interest = InterestMode.none
+    let isLocal: Bool
+    /// There is such a user here.
+    var isKnown = false
+    var isOverridden = false
+    /// An override or an explicit interest may end: see ``PresenceEngine/overrides`` and ``PresenceEngine/interests``.
+    var hasTimers = false
+    /// The effective text or a device's type may differ from what observers see.
+    var isStale = false
+    var wasConnected = false
+    /// Every connected device is idle.
+    var isIdle = false
+    /// There are ``Arrivals`` of the user.
+    var collectsArrivals = false
+    /// There are ``Relations`` of the user.
+    var hasRelations = false
+
+    init(isLocal: Bool) { self.isLocal = isLocal }
+
+    /// Someone's client may listen, or come back for what it missed.
+    var isAttentive: Bool { !devices.isEmpty || !streams.isEmpty }
+}
+
+/// Whether a user's wish to be kept posted counts.
+enum InterestMode: Sendable {
+    /// Not at all: hidden, offline by choice.
+    case none
+    /// Only what was asked for expressly.
+    case explicit
+    /// A client is there.
+    case implied
+}
+
+/// What only changes and questions touch.
+struct Profile: Sendable {
+    let id: UserID
     var chosen = ChosenState.online
     var statusText: String?
-    var devices: [DeviceLease] = []
-    var streams: [StreamID] = []
-    var lastSeen: Instant?
-    var lastActive: Instant?
-    /// The user was counted as an observer who cares.
-    var countsAsInterested = false
-
-    /// Users on the watch list, in the order of their numbers.
-    var watching: [Int] = []
-    /// Users who have this one on their watch list, in the order of their numbers.
-    var watchers: [Int] = []
-    /// Per server: how many of its users are on this local user's list.
-    var audience: [ServerName: Int] = [:]
-
-    // What observers see.
-    var published: Presence?
-    /// When `published` last changed in a way that observers see; 0: never.
-    var version: UInt64 = 0
-
-    // Remote users.
-    var unknownSince: Instant?
-    var goodUntil: Instant?
-    /// Connected local observers.
-    var interested = 0
-
-    init(id: UserID, isLocal: Bool) {
-        self.id = id
-        self.isLocal = isLocal
-    }
+    /// What observers see.
+    var shownText: String?
+    /// What observers see.
+    var shownType: DeviceType?
+    /// Rises with what only the user's own clients are told.
+    var revision: UInt64 = 0
 }
 
 /// One device of a local user: connected while it streams, and for a while after it was last seen.
 struct DeviceLease: Hashable, Sendable {
+    enum Idleness: Sendable {
+        case none
+        /// A sync said so; a sync that says otherwise is activity.
+        case bySync
+        case byReport
+        /// From before a restart: not idle, however old the last activity is.
+        case heldActive
+    }
+
     let device: DeviceID
-    var openStreams = 0
+    var type: DeviceType?
     var lastSeen: Instant
     var lastActive: Instant
+    /// Streams that hold the device connected.
+    var openStreams: Int32 = 0
+    var idleness = Idleness.none
+    /// The device whose type observers see.
+    var isLeading = false
 
     func isConnected(at now: Instant, offlineAfter: Int64) -> Bool {
         openStreams > 0 || now.milliseconds(since: lastSeen) < offlineAfter
+    }
+
+    func isIdle(at now: Instant, idleAfter: Int64) -> Bool {
+        switch idleness {
+        case .bySync, .byReport: true
+        case .heldActive: false
+        case .none: now.milliseconds(since: lastActive) >= idleAfter
+        }
     }
 }
 
 struct StreamRecord: Sendable {
     let user: Int
     let device: DeviceID
+    /// The stream holds its device connected.
+    let holds: Bool
+}
+
+/// What is known of another server's user.
+struct RemoteRecord: Sendable {
+    var presence: Presence?
+    /// Set when `presence` was lost.
+    var unknown: (reason: UnknownReason, since: Instant)?
+    var goodUntil: Instant?
+    /// Local observers who care.
+    var interested = 0
+    /// Number of the user's server.
+    let server: Int
 }

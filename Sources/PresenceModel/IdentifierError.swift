@@ -1,6 +1,6 @@
 /// The first rule that a text broke on its way to becoming an identifier.
 public enum IdentifierError: Error, Hashable, Sendable {
-    /// A user identifier begins with `@`.
+    /// A user identifier begins with `@`, a room identifier with `!`.
     case missingSigil
     /// A user identifier has a `:` between localpart and server name.
     case missingServerName

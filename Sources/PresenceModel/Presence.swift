@@ -33,12 +33,17 @@ public struct Presence: Hashable, Sendable {
     public var statusText: String?
     /// `nil` for a user who was never active.
     public var lastActive: Instant?
+    /// Of the device that the user is at; `nil` if not told, or offline.
+    public var deviceType: DeviceType?
 
     /// A presence as given; the text's length is not checked here.
-    public init(state: PublishedState, statusText: String? = nil, lastActive: Instant? = nil) {
+    public init(
+        state: PublishedState, statusText: String? = nil, lastActive: Instant? = nil, deviceType: DeviceType? = nil
+    ) {
         self.state = state
         self.statusText = statusText
         self.lastActive = lastActive
+        self.deviceType = deviceType
     }
 
     /// A user who exists and was never seen.
@@ -46,7 +51,7 @@ public struct Presence: Hashable, Sendable {
 
     /// Equal in what is worth a message: the age of the last activity is not.
     public func says(theSameAs other: Presence) -> Bool {
-        state == other.state && statusText == other.statusText
+        state == other.state && statusText == other.statusText && deviceType == other.deviceType
     }
 }
 
@@ -55,18 +60,21 @@ public enum StatusText {
     /// From a local user a longer text is refused; from another server it is cut at a character.
     public static let limitBytes = 1024
 
-    /// The longest beginning of `text` within ``limitBytes`` that does not cut a character in two, an emoji of several
-    /// parts included; `nil` if empty.
-    public static func truncating(_ text: String) -> String? {
+    /// The longest beginning of `text` within `limit` bytes of UTF-8 that does not cut a character in two, an emoji of
+    /// several parts included; `nil` if empty.
+    public static func truncating(_ text: String, toBytes limit: Int) -> String? {
         guard !text.isEmpty else { return nil }
-        guard text.utf8.count > limitBytes else { return text }
-        var room = limitBytes
+        guard text.utf8.count > limit else { return text }
+        var room = limit
         let kept = text.prefix { character in
             room -= character.utf8.count
             return room >= 0
         }
         return kept.isEmpty ? nil : String(kept)
     }
+
+    /// As ``truncating(_:toBytes:)``, to ``limitBytes``.
+    public static func truncating(_ text: String) -> String? { truncating(text, toBytes: limitBytes) }
 }
 
 /// Why nothing is known of a user.
@@ -75,6 +83,8 @@ public enum UnknownReason: String, Hashable, Sendable, CaseIterable {
     case neverHeard = "never_heard"
     /// The promise of the user's server ran out, and it has not renewed it.
     case promiseLapsed = "promise_lapsed"
+    /// Nobody connected here cares, so this server has told the user's server that it need not report.
+    case notAsked = "not_asked"
 }
 
 /// What this server can say of a user: a presence, or that it does not know.

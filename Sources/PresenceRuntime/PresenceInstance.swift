@@ -28,16 +28,16 @@ public struct PresenceInstance: Sendable {
 
     /// Everything that was saved.
     public struct Snapshot: Sendable {
-        /// Local users, watch lists, and what is known of other servers' users.
+        /// Local users, their lists and rooms, and what is known of other servers' users.
         public var presence = PresenceEngine.Snapshot()
-        /// Promises given and asked for, and how other servers speak.
+        /// Promises given and asked for, permissions to be told, and how other servers speak.
         public var federation = FederationEngine.Snapshot()
 
         /// Nothing saved: a first start.
         public init() {}
     }
 
-    /// The engine of users, devices and watch lists; to be read only.
+    /// The engine of users, devices, lists and rooms; to be read only.
     public private(set) var presence: PresenceEngine
     /// The engine of the conversation with other servers; to be read only.
     public private(set) var federation: FederationEngine
@@ -110,8 +110,10 @@ public struct PresenceInstance: Sendable {
         case .audienceAdded(let user, let server): tell(.audienceAdded(user, server), at: now)
         case .audienceRestored(let user, let server): tell(.audienceRestored(user, server), at: now)
         case .audienceRemoved(let user, let server): tell(.audienceRemoved(user, server), at: now)
-        case .interestBegan(let user): tell(.interestBegan(user), at: now)
+        case .interestBegan(let user, let knows): tell(.interestBegan(user, knows: knows), at: now)
         case .interestEnded(let user): tell(.interestEnded(user), at: now)
+        case .permission(let message): tell(.permission(message), at: now)
+        case .permissionWithdrawn(let message): tell(.permissionWithdrawn(message), at: now)
         }
     }
 
@@ -122,8 +124,10 @@ public struct PresenceInstance: Sendable {
         case .remoteReported(let user, let report, let goodUntil):
             presence.handle(
                 .remoteReported(user, report, goodUntil: goodUntil), at: now, into: &presenceEffects)
-        case .remoteLapsed(let user):
-            presence.handle(.remoteLapsed(user), at: now, into: &presenceEffects)
+        case .remoteLapsed(let user, let reason):
+            presence.handle(.remoteLapsed(user, reason), at: now, into: &presenceEffects)
+        case .permissionReceived(let message):
+            presence.handle(.permissionReceived(message), at: now, into: &presenceEffects)
         }
     }
 

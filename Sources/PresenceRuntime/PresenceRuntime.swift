@@ -110,43 +110,36 @@ extension PresenceRuntime {
         try await journal.settle()
     }
 
-    /// Puts `observed` on the watch list of `observer`; returns when it is on disk.
-    /// - Throws: ``PresenceEngine/EntryRefusal``, or what the journal throws.
-    public func addEntry(of observed: UserID, for observer: UserID) async throws {
-        if let refusal = instance.presence.refusal(addingEntryOf: observed, for: observer) { throw refusal }
-        submit(.presence(.entryAdded(observer: observer, observed: observed)))
+    /// Does what a local user asks for; returns when it is on disk.
+    /// - Throws: ``PresenceEngine/Refusal`` if it cannot be done, and nothing changed then; or what the journal throws,
+    ///   and it holds until the next restart then.
+    public nonisolated func perform(_ event: PresenceEngine.Event) async throws {
+        if let refusal = await submitUnlessRefused(event) { throw refusal }
         try await journal.settle()
     }
 
-    /// Takes `observed` off the watch list of `observer`, if there; returns when that is on disk.
-    /// - Throws: what the journal throws; the entry may be back after the next restart then.
-    public func removeEntry(of observed: UserID, for observer: UserID) async throws {
-        submit(.presence(.entryRemoved(observer: observer, observed: observed)))
-        try await journal.settle()
+    private func submitUnlessRefused(_ event: PresenceEngine.Event) -> PresenceEngine.Refusal? {
+        if let refusal = instance.presence.refusal(of: event) { return refusal }
+        submit(.presence(event))
+        return nil
     }
 
     /// Takes in what another server sent; returns when what it asked for is on disk. What it merely reported is
     /// written behind.
     /// - Throws: what the journal throws; the other server sends the transaction again then.
     public nonisolated func take(
-        _ messages: [PresenceMessage], transaction: String, from origin: ServerName
+        _ messages: [PresenceMessage], permissions: [PermissionMessage] = [], transaction: String,
+        from origin: ServerName
     ) async throws {
-        await submit(.federation(.received(from: origin, transaction: transaction, messages)))
+        await submit(
+            .federation(.received(from: origin, transaction: transaction, messages, permissions: permissions)))
         let asks = messages.contains { !$0.poll.isEmpty || !$0.watch.isEmpty || !$0.unpoll.isEmpty }
-        if asks { try await journal.settle() }
+        if asks || !permissions.isEmpty { try await journal.settle() }
     }
 
-    /// Whom `observer` watches, in the order of names.
-    public func watchList(of observer: UserID) -> [UserID] { instance.presence.watchList(of: observer) }
-
-    /// What `observer` may know of `observed`, with the age as of this moment.
-    public func presence(of observed: UserID, seenBy observer: UserID) -> PresenceEngine.Answer {
-        instance.presence.presence(of: observed, seenBy: observer)
-    }
-
-    /// As ``presence(of:seenBy:)``, with the instant to count its age to.
-    public func look(at observed: UserID, by observer: UserID) -> (answer: PresenceEngine.Answer, now: Instant) {
-        (instance.presence.presence(of: observed, seenBy: observer), clock.now)
+    /// Looks at the users of this server at one instant, which ages are counted to.
+    public func read<Value: Sendable>(_ look: @Sendable (PresenceEngine, Instant) -> Value) -> Value {
+        look(instance.presence, clock.now)
     }
 
     /// The federation engine's counts since the start.
@@ -159,13 +152,13 @@ extension PresenceRuntime {
     public struct StreamPosition: Hashable, Sendable {
         /// The run that the version is of; a position of another run means from the start.
         public var boot: UInt64
-        /// The engine's version up to which the stream was told.
-        public var version: UInt64
+        /// Up to where in it the stream was told.
+        public var reached: PresenceEngine.Position
 
-        /// The position at `version` of the run `boot`.
-        public init(boot: UInt64, version: UInt64) {
+        /// A position in the run `boot`.
+        public init(boot: UInt64, reached: PresenceEngine.Position) {
             self.boot = boot
-            self.version = version
+            self.reached = reached
         }
     }
 
@@ -189,16 +182,22 @@ extension PresenceRuntime {
     public struct Batch: Sendable {
         /// In the order of the changes; empty if the stream is over.
         public var sightings: [PresenceEngine.Sighting]
+        /// The observer themself, if there is something new.
+        public var own: PresenceEngine.OwnState?
         /// To be given as `since` the next time.
         public var position: StreamPosition
         /// The instant that ages are counted to.
         public var now: Instant
         /// The device lost its token, or the server stops: nothing more comes.
         public var isOver: Bool
+
+        /// Nothing to show.
+        public var isEmpty: Bool { sightings.isEmpty && own == nil }
     }
 
-    /// Opens a stream; its device is connected until ``closeStream(_:)``. While the server stops, `wakes` ends at once.
-    public func openStream(on key: DeviceKey) -> OpenStream {
+    /// Opens a stream; unless it is not to touch presence, its device is connected until ``closeStream(_:)``. While the
+    /// server stops, `wakes` ends at once.
+    public func openStream(on key: DeviceKey, _ presence: SetPresence = .online) -> OpenStream {
         streamCount += 1
         let id = StreamID(streamCount)
         let (wakeStream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -207,7 +206,7 @@ extension PresenceRuntime {
         } else {
             wakes[id] = continuation
         }
-        submit(.presence(.streamOpened(id, key)))
+        submit(.presence(.streamOpened(id, key, presence)))
         return OpenStream(id: id, wakes: wakeStream, continuation: continuation)
     }
 
@@ -219,11 +218,14 @@ extension PresenceRuntime {
 
     /// What is new for `observer` since `position`; with `nil` or a position of an earlier run, everyone visible.
     public func changes(for observer: UserID, on stream: StreamID, since position: StreamPosition?) -> Batch {
-        let after = position.flatMap { $0.boot == boot && $0.version <= instance.presence.version ? $0.version : nil }
+        let after = position.flatMap { position -> PresenceEngine.Position? in
+            guard position.boot == boot, position.reached.version <= instance.presence.version else { return nil }
+            return position.reached
+        }
         let changes = instance.presence.changes(for: observer, after: after)
         let isOver = isClosing || !instance.presence.isOpen(stream)
         return Batch(
-            sightings: isOver ? [] : changes.sightings,
-            position: StreamPosition(boot: boot, version: changes.position), now: clock.now, isOver: isOver)
+            sightings: isOver ? [] : changes.sightings, own: isOver ? nil : changes.own,
+            position: StreamPosition(boot: boot, reached: changes.position), now: clock.now, isOver: isOver)
     }
 }

@@ -5,32 +5,55 @@ import PresenceRuntime
 
 /// Rows that are not on disk yet: the latest for each key, in the order in which the keys came.
 ///
-/// Bounded by the number of keys (users, watch list entries, promises, servers), not by the number of appends: the
-/// engines' own bounds hold for it.
+/// Bounded by the number of keys (users, entries, members of rooms, promises, servers), not by the number of appends:
+/// the engines' own bounds hold for it.
 struct PendingRows: Sendable {
     /// What a row is found by in its table.
     private enum Key: Hashable, Sendable {
         case status(UserID)
+        case deviceType(DeviceKey)
         case entry(observer: UserID, observed: UserID)
+        case consent(observed: UserID, observer: UserID)
+        case listSettings(UserID)
+        case member(RoomID, UserID)
         case remote(UserID)
         case promiseGiven(UserID, to: ServerName)
         case promiseAsked(UserID)
         case peer(ServerName)
+        case permission(isInvite: Bool, observed: UserID, observer: UserID)
 
         init(_ record: PresenceInstance.Record) {
+            switch record {
+            case .presence(let record): self.init(record)
+            case .federation(let record): self.init(record)
+            }
+        }
+
+        private init(_ record: PresenceEngine.Record) {
             self =
                 switch record {
-                case .presence(.status(let user, _)): .status(user)
-                case .presence(.entry(let observer, let observed)),
-                    .presence(.entryRemoved(let observer, let observed)):
+                case .status(let user, _): .status(user)
+                case .deviceType(let device, _), .deviceTypeRemoved(let device): .deviceType(device)
+                case .entry(let observer, let observed, _), .entryRemoved(let observer, let observed):
                     .entry(observer: observer, observed: observed)
-                case .presence(.remote(let user, _)): .remote(user)
-                case .federation(.promiseGiven(let user, let server, _)),
-                    .federation(.promiseGivenEnded(let user, let server)):
+                case .consent(let observed, let observer, _), .consentRemoved(let observed, let observer):
+                    .consent(observed: observed, observer: observer)
+                case .listSettings(let user, _): .listSettings(user)
+                case .member(let room, let user), .memberRemoved(let room, let user): .member(room, user)
+                case .remote(let user, _), .remoteRemoved(let user): .remote(user)
+                }
+        }
+
+        private init(_ record: FederationEngine.Record) {
+            self =
+                switch record {
+                case .promiseGiven(let user, let server, _), .promiseGivenEnded(let user, let server):
                     .promiseGiven(user, to: server)
-                case .federation(.promiseAsked(let user, _)), .federation(.promiseAskedEnded(let user)):
-                    .promiseAsked(user)
-                case .federation(.peer(let server, _)): .peer(server)
+                case .promiseAsked(let user, _), .promiseAskedEnded(let user): .promiseAsked(user)
+                case .peer(let server, _): .peer(server)
+                case .permissionQueued(let message), .permissionDelivered(let message):
+                    .permission(
+                        isInvite: message.kind == .invite, observed: message.observed, observer: message.observer)
                 }
         }
     }

@@ -4,11 +4,11 @@ import PresenceModel
 import PresenceRuntime
 import Synchronization
 
-/// Statuses, watch lists and promises on disk: one SQLite file, held by one process, written by one writer.
+/// Statuses, lists, rooms, permissions and promises on disk: one SQLite file, held by one process, written by one writer.
 ///
 /// Rows are appended from anywhere, without waiting. The writer takes everything that is pending in one transaction;
 /// while it runs, the next group gathers. What is pending is the latest row for each key, so it is bounded by users,
-/// watch list entries, promises and servers, however long the disk is full.
+/// list entries, members of rooms, promises and servers, however long the disk is full.
 ///
 /// Design: section 7.
 public final class PresenceStore: Journal, Sendable {

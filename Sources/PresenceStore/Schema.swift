@@ -12,6 +12,11 @@ enum Schema {
             try database.execute(sql: "PRAGMA application_id = \(applicationID)")
             try database.execute(sql: first)
         }
+        migrator.registerMigration("2: lists, consents, rooms") { database in
+            try database.execute(sql: "PRAGMA ignore_check_constraints = ON")
+            try database.execute(sql: second)
+            try database.execute(sql: "PRAGMA ignore_check_constraints = OFF")
+        }
         return migrator
     }
 

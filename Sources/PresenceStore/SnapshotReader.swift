@@ -4,7 +4,7 @@ import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 
-/// Rows of one table that a load left out, because a foreign hand made something of them that no text of ours is.
+/// Rows of one table that a load left out, because a foreign hand made something of them that no row of ours is.
 public struct SkippedRows: Hashable, Sendable {
     /// The table they are in; they stay there.
     public var table: String
@@ -33,48 +33,61 @@ struct SnapshotReader {
 
     private mutating func presence() throws -> PresenceEngine.Snapshot {
         var snapshot = PresenceEngine.Snapshot()
-        snapshot.statuses = try rows(
-            of: "local_status", ["user", "chosen", "status_text", "last_active", "last_seen", "is_connected"], keys: 1
-        ) { (row) throws(UnparsableColumn) in
-            let status = StoredStatus(
-                chosen: try row.word(1), statusText: try row.statusText(2), lastActive: try row.instant(3),
-                lastSeen: try row.instant(4), isConnected: try row.flag(5))
-            return (try row.user(0), status)
+        snapshot.statuses = try statuses()
+        snapshot.deviceTypes = try rows(of: "device_type", ["user", "device", "type"], by: "user, device") {
+            (row) throws(UnparsableColumn) in
+            (DeviceKey(user: try row.user(0), device: try row.device(1)), try row.deviceType(2))
         }
-        snapshot.entries = try rows(of: "watch_entry", ["observer", "observed"], keys: 2) {
-            (row) throws(UnparsableColumn) in (try row.user(0), try row.user(1))
+        snapshot.entries = try entries()
+        snapshot.consents = try consents()
+        snapshot.listSettings = try listSettings()
+        snapshot.members = try rows(of: "room_member", ["room", "user"], by: "room, user") {
+            (row) throws(UnparsableColumn) in (try row.room(0), try row.user(1))
         }
         snapshot.remotes = try rows(
-            of: "remote_presence", ["user", "state", "status_text", "last_active", "good_until"], keys: 1
+            of: "remote_presence", ["user", "state", "status_text", "last_active", "device_type", "good_until"],
+            by: "user"
         ) { (row) throws(UnparsableColumn) in
             let presence = Presence(
-                state: try row.word(1), statusText: try row.statusText(2), lastActive: try row.instant(3))
-            return (try row.user(0), StoredRemote(presence: presence, goodUntil: try row.instant(4)))
+                state: try row.word(1), statusText: try row.statusText(2), lastActive: try row.instant(3),
+                deviceType: row.isNull(4) ? nil : try row.deviceType(4))
+            return (try row.user(0), StoredRemote(presence: presence, goodUntil: try row.instant(5)))
         }
         return snapshot
     }
 
     private mutating func federation() throws -> FederationEngine.Snapshot {
         var snapshot = FederationEngine.Snapshot()
-        snapshot.given = try rows(of: "promise_given", ["user", "server", "until"], keys: 2) {
+        snapshot.given = try rows(of: "promise_given", ["user", "server", "until"], by: "user, server") {
             (row) throws(UnparsableColumn) in
-            guard let until = try row.instant(2) else { throw UnparsableColumn(number: 2) }
-            return (try row.user(0), try row.server(1), until)
+            (try row.user(0), try row.server(1), try row.present(2, row.instant))
         }
-        snapshot.asked = try rows(of: "promise_asked", ["user", "until"], keys: 1) {
+        snapshot.asked = try rows(of: "promise_asked", ["user", "until"], by: "user") {
             (row) throws(UnparsableColumn) in (try row.user(0), try row.instant(1))
         }
-        snapshot.dialects = try rows(of: "peer", ["server", "dialect"], keys: 1) {
+        snapshot.dialects = try rows(of: "peer", ["server", "dialect"], by: "server") {
             (row) throws(UnparsableColumn) in (try row.server(0), try row.word(1))
+        }
+        snapshot.permissions = try rows(
+            of: "permission", ["observed", "observer", "is_invite", "kind", "request", "note"],
+            by: "is_invite, observed, observer"
+        ) { (row) throws(UnparsableColumn) in
+            let message = PermissionMessage(
+                try row.word(3), observed: try row.user(0), observer: try row.user(1), request: try row.integer(4),
+                note: try row.text(5, limitBytes: EntryText.noteLimitBytes))
+            guard try row.flag(2) == (message.kind == .invite) else { throw UnparsableColumn(number: 2) }
+            return message
         }
         return snapshot
     }
 
+    /// - Parameters:
+    ///   - columns: the first of them is what a report calls a row by.
+    ///   - order: the table's key.
     private mutating func rows<Element>(
-        of table: String, _ columns: [String], keys: Int,
+        of table: String, _ columns: [String], by order: String,
         parse: (StoredRow) throws(UnparsableColumn) -> Element
     ) throws -> [Element] {
-        let order = columns.prefix(keys).joined(separator: ", ")
         let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY \(order)"
         var elements: [Element] = []
         var bad: SkippedRows?
@@ -94,5 +107,111 @@ struct SnapshotReader {
         }
         if let bad { skipped.append(bad) }
         return elements
+    }
+}
+
+extension SnapshotReader {
+    private mutating func statuses() throws -> [(user: UserID, status: StoredStatus)] {
+        let columns = [
+            "user", "chosen", "status_text", "last_active", "last_seen", "is_connected", "is_idle", "shown_text",
+            "shown_last_active", "override_state", "override_replaces_text", "override_text", "override_until",
+        ]
+        return try rows(of: "local_status", columns, by: "user") { (row) throws(UnparsableColumn) in
+            let status = StoredStatus(
+                chosen: try row.word(1), statusText: try row.statusText(2),
+                override: try SnapshotReader.override(in: row, from: 9), lastActive: try row.instant(3),
+                lastSeen: try row.instant(4), isConnected: try row.flag(5), isIdle: try row.flag(6),
+                shownText: try row.statusText(7), shownLastActive: try row.instant(8))
+            return (try row.user(0), status)
+        }
+    }
+
+    /// State, whether it replaces the text, text, and time: of an override that is none, nothing may be left.
+    private static func override(
+        in row: StoredRow, from column: Int
+    ) throws(UnparsableColumn) -> PresenceOverride? {
+        let replacesText = try row.flag(column + 1)
+        guard replacesText || row.isNull(column + 2) else { throw UnparsableColumn(number: column + 2) }
+        guard !row.isNull(column) else {
+            guard !replacesText else { throw UnparsableColumn(number: column + 1) }
+            guard row.isNull(column + 3) else { throw UnparsableColumn(number: column + 3) }
+            return nil
+        }
+        return PresenceOverride(
+            state: try row.word(column),
+            text: replacesText ? .replaced(try row.statusText(column + 2)) : .asChosen,
+            until: try row.instant(column + 3))
+    }
+
+    private mutating func entries() throws -> [(observer: UserID, observed: UserID, entry: StoredEntry)] {
+        let columns = ["observer", "observed", "state", "request", "since", "note", "acl", "groups"]
+        return try rows(of: "list_entry", columns, by: "observer, observed") { (row) throws(UnparsableColumn) in
+            let entry = StoredEntry(
+                state: try row.word(2), request: try row.present(3, row.integer),
+                since: try row.present(4, row.instant),
+                note: try row.text(5, limitBytes: EntryText.noteLimitBytes),
+                acl: try row.text(6, limitBytes: EntryText.aclLimitBytes),
+                groups: UInt64(bitPattern: try row.present(7, row.integer)))
+            return (try row.user(0), try row.user(1), entry)
+        }
+    }
+
+    private mutating func consents() throws -> [(observed: UserID, observer: UserID, consent: StoredConsent)] {
+        let columns = ["observed", "observer", "state", "request", "since", "note"]
+        return try rows(of: "consent", columns, by: "observed, observer") { (row) throws(UnparsableColumn) in
+            let consent = StoredConsent(
+                state: try row.word(2), request: try row.integer(3), since: try row.present(4, row.instant),
+                note: try row.text(5, limitBytes: EntryText.noteLimitBytes))
+            return (try row.user(0), try row.user(1), consent)
+        }
+    }
+
+    /// Groups whose owner's other settings are gone, or do not parse, are read all the same: entries are marked with
+    /// them.
+    private mutating func listSettings() throws -> [(user: UserID, settings: StoredListSettings)] {
+        let columns = [
+            "user", "policy", "contact_free_for_chat", "contact_online", "contact_busy", "contact_unavailable",
+            "contact_offline",
+        ]
+        var found: [(user: UserID, settings: StoredListSettings)] = try rows(
+            of: "list_settings", columns, by: "user"
+        ) { (row) throws(UnparsableColumn) in
+            var settings = StoredListSettings()
+            settings.policy = row.isNull(1) ? nil : try row.word(1)
+            settings.contact.freeForChat = try row.contactRule(2)
+            settings.contact.online = try row.contactRule(3)
+            settings.contact.busy = try row.contactRule(4)
+            settings.contact.unavailable = try row.contactRule(5)
+            settings.contact.offline = try row.contactRule(6)
+            return (try row.user(0), settings)
+        }
+        var places: [UserID: Int] = [:]
+        for (place, element) in found.enumerated() { places[element.user] = place }
+        let known = found.count
+        for (owner, group) in try groups() {
+            let place = places[owner] ?? found.count
+            if place == found.count {
+                places[owner] = place
+                found.append((owner, StoredListSettings()))
+            }
+            found[place].settings.groups.append(group)
+        }
+        if found.count > known { found.sort { $0.user < $1.user } }
+        return found
+    }
+
+    /// By owner and name; of two that claim a slot the first has it.
+    private mutating func groups() throws -> [(owner: UserID, group: StoredListSettings.Group)] {
+        var (latest, taken) = (UserID?.none, UInt64(0))
+        return try rows(of: "list_group", ["owner", "name", "slot"], by: "owner, name") {
+            (row) throws(UnparsableColumn) in
+            let owner = try row.user(0)
+            let name = try row.groupName(1)
+            if owner != latest { (latest, taken) = (owner, 0) }
+            let slot = try row.present(2, row.integer)
+            guard (0..<64).contains(slot), taken & (1 << UInt64(slot)) == 0 else { throw UnparsableColumn(number: 2) }
+            taken |= 1 << UInt64(slot)
+            return (owner, StoredListSettings.Group(slot: UInt8(slot), name: name))
+        }
     }
 }

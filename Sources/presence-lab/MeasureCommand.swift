@@ -5,11 +5,14 @@ import MatrixWire
 /// `presence-lab measure`: how much it takes. Prints figures and judges nothing.
 struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "measure", abstract: "Measure engines, PUT status and signed transactions.",
+        commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --engine, --put or --transactions all three are measured. The servers are child processes on \
+            Without --population, --engine, --put or --transactions all are measured. The servers are child processes on \
             loopback with folders of their own; nothing else is touched.
             """)
+
+    @Flag(help: "A million users: memory, and a restart.")
+    var population = false
 
     @Flag(help: "The engines alone, on one core.")
     var engine = false
@@ -42,7 +45,7 @@ struct MeasureCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let all = !engine && !put && !transactions
+        let all = !population && !engine && !put && !transactions
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -50,10 +53,15 @@ struct MeasureCommand: AsyncParsableCommand {
             if !json { measurement.printText() }
         }
         if !json { print(machine.text) }
+        if population || all {
+            report(try PopulationLoad.measureMemory())
+            report(try await PopulationLoad(presenced: executable).measureRestart())
+        }
         if engine || all {
             for rate in [EngineLoad.held, EngineLoad.coming] {
                 report(try EngineLoad.measure(seconds: seconds, eventsPerMillisecond: rate))
             }
+            for tie in ObserversLoad.Tie.allCases { report(try ObserversLoad.measure(seconds: seconds, tie: tie)) }
             report(try FederationEngineLoad.measure(seconds: seconds))
         }
         if put || all {

@@ -137,3 +137,19 @@ private func text(_ text: String) -> Presence { Presence(state: .online, statusT
         #expect(bench.hear("t2", from: try there(), poll: [try local("alice")]).isEmpty)
     }
 }
+
+@Suite struct `Device types` {
+    @Test func `another type is a change, and the way back is none`() throws {
+        var bench = try FederationBench()
+        let alice = try local("alice")
+        let phone = Presence(state: .online, deviceType: try DeviceType(parsing: "mobile"))
+        let desk = Presence(state: .online, deviceType: try DeviceType(parsing: "desktop"))
+        bench.perform(.audienceRestored(alice, try there()))
+        bench.perform(.localPublished(alice, phone, .atOnce))
+        bench.perform(.localPublished(alice, desk, .batched))
+        #expect(bench.pass(.minutes(1)).map { $0.presence(of: alice) } == [desk])
+        bench.perform(.localPublished(alice, phone, .batched), .localPublished(alice, desk, .batched))
+        #expect(bench.pass(.minutes(1)).isEmpty)
+        #expect(bench.engine.tally.statesCancelledOut == 1)
+    }
+}

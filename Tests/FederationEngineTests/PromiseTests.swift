@@ -16,7 +16,7 @@ private let busy = Presence(state: .busy)
         bench.effects = []
         #expect(bench.pass(.milliseconds(59_999)).isEmpty && bench.effects.isEmpty)
         bench.pass(.milliseconds(1))
-        #expect(bench.effects.contains(.remoteLapsed(bob)))
+        #expect(bench.effects.contains(.remoteLapsed(bob, .notAsked)))
         #expect(bench.pass(.seconds(10)).map(\.unpolled) == [[bob]])
         #expect(bench.pass(.hours(3)).isEmpty)
     }
@@ -30,7 +30,7 @@ private let busy = Presence(state: .busy)
         bench.pass(.seconds(59))
         bench.perform(.interestBegan(bob))
         #expect(bench.pass(.minutes(5)).isEmpty)
-        #expect(!bench.effects.contains(.remoteLapsed(bob)))
+        #expect(!bench.effects.contains(.remoteLapsed(bob, .notAsked)))
     }
 
     @Test func `whoever comes back after the grace is polled anew`() throws {
@@ -73,7 +73,7 @@ private let busy = Presence(state: .busy)
         #expect(bench.pass(.hours(12)).isEmpty)
         bench.perform(.interestEnded(bob))
         #expect(bench.pass(.hours(1)).isEmpty)
-        #expect(!bench.effects.contains(.remoteLapsed(bob)))
+        #expect(!bench.effects.contains(.remoteLapsed(bob, .notAsked)))
     }
 
     @Test func `once capable, always`() throws {
@@ -175,8 +175,8 @@ private let busy = Presence(state: .busy)
         #expect(bench.perform(.interestBegan(bob)).map(\.polled) == [[bob]])
         let sent = bench.pass(.minutes(2))
         #expect(sent.map(\.unpolled) == [[carol]])
-        #expect(bench.effects.contains(.remoteLapsed(carol)))
-        #expect(!bench.effects.contains(.remoteLapsed(bob)))
+        #expect(bench.effects.contains(.remoteLapsed(carol, .notAsked)))
+        #expect(!bench.effects.contains(.remoteLapsed(bob, .notAsked)))
     }
 
     @Test func `promises about other servers' users are not taken from disk`() throws {

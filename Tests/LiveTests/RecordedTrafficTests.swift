@@ -11,11 +11,12 @@ import Testing
 
     /// A presenced named as a server of the recordings; it knows the recorded keys and can fetch none.
     static func server(named name: String, in scene: Scene) async throws -> Presenced {
-        let ports = try Scene.freePorts(2)
+        let ports = try Scene.freePorts(3)
         let files = try scene.authority.issue(label: "recorded", names: ["localhost"])
         var settings = Presenced.Settings(
-            name: name, clientPort: ports[0], federationPort: ports[1], certificate: files.certificate,
-            certificateKey: files.key, authority: scene.authority.path, pinnedKeys: "\(fixtures)/keys.json")
+            name: name, clientPort: ports[0], federationPort: ports[1], adminPort: ports[2],
+            certificate: files.certificate, certificateKey: files.key, authority: scene.authority.path,
+            pinnedKeys: "\(fixtures)/keys.json")
         let others = ["localhost:18448", "localhost:28448", "localhost:38448", "localhost:38449", "localhost:9"]
         for other in others where other != name { settings.resolve[other] = "127.0.0.1:9" }
         return try await Presenced.start(settings, label: "recorded", in: scene)
@@ -30,6 +31,8 @@ import Testing
             let user = try await server.user(name)
             tokens[user.id] = .string(user.token)
         }
+        // Synapse knew who shared a room; here the operator says it.
+        try await server.share("!recorded:localhost:18448", ["@alice:localhost:18448", "@bob:localhost:18448"])
         var replay = Replay(to: server.url)
         try replay.rewriting.takeTokens(document: CanonicalJSON.encode(.object(tokens)))
         replay.expectations = try Expectations(contentsOf: "\(`Recorded traffic`.fixtures)/expected.json")

@@ -11,7 +11,7 @@ import Testing
         let world = try await SynapseWorld.start(in: scene)
         let presenced = try await world.takeOver(in: scene)
         let paul = try await presenced.user("paul")
-        #expect(try await presenced.watch(world.alice.id, by: paul).status == 200)
+        try await presenced.share("!shared:\(presenced.settings.name)", [paul.id, world.alice.id])
 
         // Synapse → presenced.
         for (state, text) in [("online", "at my desk"), ("unavailable", "lunch"), ("offline", nil), ("online", nil)] {
@@ -62,9 +62,9 @@ struct SynapseWorld: Sendable {
     func takeOver(in scene: Scene) async throws -> Presenced {
         let federation = try #require(description["b"]?["federation_port"]?.integer)
         let name = try #require(description["b"]?["server_name"]?.string)
-        let ports = try Scene.freePorts(1)
+        let ports = try Scene.freePorts(2)
         let settings = Presenced.Settings(
-            name: name, clientPort: ports[0], federationPort: Int(federation),
+            name: name, clientPort: ports[0], federationPort: Int(federation), adminPort: ports[1],
             certificate: description["leaf_cert_path"]?.string ?? "",
             certificateKey: description["leaf_key_path"]?.string ?? "",
             authority: description["ca_path"]?.string ?? "",

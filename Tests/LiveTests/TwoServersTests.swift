@@ -13,15 +13,15 @@ import Testing
 
     static func pair() async throws -> Pair {
         let scene = try Scene()
-        let ports = try Scene.freePorts(4)
+        let ports = try Scene.freePorts(6)
         let files = try scene.authority.issue(label: "both", names: ["localhost"])
-        func settings(_ client: Int, _ federation: Int) -> Presenced.Settings {
+        func settings(_ client: Int, _ federation: Int, _ admin: Int) -> Presenced.Settings {
             Presenced.Settings(
-                name: "localhost:\(federation)", clientPort: client, federationPort: federation,
+                name: "localhost:\(federation)", clientPort: client, federationPort: federation, adminPort: admin,
                 certificate: files.certificate, certificateKey: files.key, authority: scene.authority.path)
         }
-        async let north = Presenced.start(settings(ports[0], ports[1]), label: "north", in: scene)
-        async let south = Presenced.start(settings(ports[2], ports[3]), label: "south", in: scene)
+        async let north = Presenced.start(settings(ports[0], ports[1], ports[4]), label: "north", in: scene)
+        async let south = Presenced.start(settings(ports[2], ports[3], ports[5]), label: "south", in: scene)
         return Pair(scene: scene, north: try await north, south: try await south)
     }
 
@@ -30,8 +30,8 @@ import Testing
         var pair = try await `Two servers`.pair()
         let ada = try await pair.north.user("ada")
         let cleo = try await pair.south.user("cleo")
-        #expect(try await pair.north.watch(cleo.id, by: ada).status == 200)
-        #expect(try await pair.south.watch(ada.id, by: cleo).status == 200)
+        #expect(try await pair.north.add(cleo.id, by: ada).status == 200)
+        #expect(try await pair.south.add(ada.id, by: cleo).status == 200)
 
         #expect(try await pair.north.put(ada, "online", text: "one").status == 200)
         try await pair.south.waits(for: ada.id, toBe: "online", text: "one", as: cleo)
@@ -58,17 +58,49 @@ import Testing
         #expect(await pair.south.child.stop(signal: SIGINT) == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `show nothing to who is not on the list`() async throws {
-        let pair = try await `Two servers`.pair()
+    @Test(.timeLimit(.minutes(2))) func `show nothing without leave, and nothing after it was taken back`() async throws
+    {
+        var pair = try await `Two servers`.pair()
         let ada = try await pair.north.user("ada")
         let cleo = try await pair.south.user("cleo")
-        // Cleo wishes to see Ada; Ada never listed Cleo.
-        #expect(try await pair.south.watch(ada.id, by: cleo).status == 200)
         #expect(try await pair.north.put(ada, "online", text: "secret").status == 200)
         #expect(try await pair.south.put(cleo, "online").status == 200)
-        let reply = try await pair.scene.client.ask(
-            "GET", "\(pair.south.url)\(Presenced.own)/stream?since=&timeout=3000", token: cleo.token)
-        #expect(!reply.text.contains("secret"))
-        #expect(try await pair.south.status(of: ada.id, by: cleo).text == #"{"presence":"offline"}"#)
+
+        // Cleo asks; Ada's server is killed while the question is on its way or waits.
+        let path = "list/\(PercentEncoding.encode(ada.id))"
+        let asked = try await pair.south.own("PUT", path, as: cleo, json: #"{"note":"it is me"}"#)
+        #expect(asked.json["state"]?.string == "pending", "\(asked.text)")
+        await pair.north.child.stop(signal: SIGKILL)
+        pair.north = try await pair.north.restarted()
+        let (north, south) = (pair.north, pair.south)
+        try await north.waits("the request is there", as: ada) {
+            let requests = try await north.own("GET", "list/requests", as: ada).json["requests"]?.array ?? []
+            return requests.count == 1 && requests[0]["user_id"]?.string == cleo.id
+                && requests[0]["note"]?.string == "it is me"
+        }
+        let stream = try await south.own("GET", "stream?since=&timeout=2000", as: cleo)
+        #expect(!stream.text.contains("secret"))
+        #expect(try await south.status(of: ada.id, by: cleo).status == 403)
+
+        // Ada agrees, and Cleo's server is killed before it can know.
+        await south.child.stop(signal: SIGKILL)
+        let request = "list/requests/\(PercentEncoding.encode(cleo.id))"
+        #expect(try await north.own("POST", "\(request)/accept", as: ada).status == 200)
+        #expect(try await north.put(ada, "online", text: "welcome").status == 200)
+        pair.south = try await pair.south.restarted()
+        let returned = pair.south
+        try await returned.waits(for: ada.id, toBe: "online", text: "welcome", as: cleo)
+        #expect(try await returned.entryState(of: ada.id, by: cleo) == "accepted")
+
+        // Ada takes it back.
+        let grant = "list/grants/\(PercentEncoding.encode(cleo.id))"
+        #expect(try await north.own("DELETE", grant, as: ada).status == 200)
+        #expect(try await north.put(ada, "unavailable", text: "alone").status == 200)
+        try await returned.waits("the entry is denied", as: cleo) {
+            try await returned.entryState(of: ada.id, by: cleo) == "denied"
+        }
+        #expect(try await returned.status(of: ada.id, by: cleo).status == 403)
+        let after = try await returned.own("GET", "stream?since=&timeout=2000", as: cleo)
+        #expect(!after.text.contains("alone") && !after.text.contains("welcome"))
     }
 }

@@ -89,6 +89,26 @@ import Testing
         #expect(edu.carriesExtension == (extra != nil) && edu.malformedCount == 0)
     }
 
+    @Test func `a device type is read, or left out and counted`() throws {
+        func decode(_ type: String, _ state: String = "online") throws -> PresenceEDU {
+            try self.decode(
+                #"{"push":[{"user_id":"@a:x","org.presenced.device_type":\#(type),"presence":"\#(state)"}]}"#)
+        }
+        for type in ["mobile", "x", "a.b_c-9", String(repeating: "z", count: 32)] {
+            let edu = try decode(#""\#(type)""#)
+            #expect(edu.push.first?.deviceType?.text == type)
+            #expect(edu.carriesExtension && edu.malformedCount == 0)
+        }
+        for bad in [#""""#, #""Mobile""#, #""a b""#, "7", "{}", #""\#(String(repeating: "z", count: 33))""#] {
+            let edu = try decode(bad)
+            #expect(edu.push.map(\.deviceType) == [nil] && edu.malformedCount == 1, "\(bad)")
+        }
+        #expect(try decode("null").malformedCount == 0)
+        // Who is offline is at no device.
+        let offline = try decode(#""web""#, "offline")
+        #expect(offline.push.map(\.deviceType) == [nil] && offline.malformedCount == 0)
+    }
+
     @Test func `a long text is cut at a character`() throws {
         let long = String(repeating: "é", count: 600)
         let edu = try decode(#"{"push":[{"user_id":"@a:x","presence":"online","status_msg":"x\#(long)"}]}"#)

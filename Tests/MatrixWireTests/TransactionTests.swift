@@ -75,9 +75,12 @@ import Testing
 
     @Test func `everything that we say is canonical and understood`() throws {
         let (a, b) = (try UserID(parsing: "@a:x"), try UserID(parsing: "@\"b\\:x"))
+        let type = try DeviceType(parsing: "mobile")
         let edu = PresenceEDU(
             push: PublishedState.allCases.map {
-                PresencePush(user: a, state: $0, statusText: "\"\($0)\"\n", lastActiveAgoMilliseconds: 7)
+                PresencePush(
+                    user: a, state: $0, statusText: "\"\($0)\"\n", lastActiveAgoMilliseconds: 7,
+                    deviceType: $0 == .offline ? nil : type)
             } + [PresencePush(user: b, state: .online, currentlyActive: false)],
             poll: [a, b], unpoll: [b], query: [a], watch: [b, a], promiseMilliseconds: 3_900_000,
             reminder: PresenceEDU.Reminder(count: 12, digest: "abc"))
@@ -103,17 +106,19 @@ import Testing
         let user = try UserID(parsing: "@a:x")
         let edu = PresenceEDU(
             push: [
-                PresencePush(user: user, state: .freeForChat, statusText: "hi", lastActiveAgoMilliseconds: 5),
+                PresencePush(
+                    user: user, state: .freeForChat, statusText: "hi", lastActiveAgoMilliseconds: 5,
+                    deviceType: try DeviceType(parsing: "mobile")),
                 PresencePush(user: user, state: .busy, currentlyActive: true),
-                PresencePush(user: user, state: .offline),
+                PresencePush(user: user, state: .offline, deviceType: try DeviceType(parsing: "web")),
             ],
             poll: [user])
         let bytes = Transaction.encode(
             [edu], origin: try ServerName(parsing: "x"), sent: Instant(millisecondsSinceEpoch: 9))
         #expect(
             text(bytes) == #"{"edus":[{"content":{"poll":["@a:x"],"push":[{"currently_active":true,"#
-                + #""last_active_ago":5,"org.presenced.state":"free_for_chat","presence":"online","status_msg":"hi","#
-                + #""user_id":"@a:x"},{"org.presenced.state":"busy","presence":"unavailable","user_id":"@a:x"},"#
+                + #""last_active_ago":5,"org.presenced.device_type":"mobile","org.presenced.state":"free_for_chat","#
+                + #""presence":"online","status_msg":"hi","user_id":"@a:x"},{"org.presenced.state":"busy","presence":"unavailable","user_id":"@a:x"},"#
                 + #"{"presence":"offline","user_id":"@a:x"}]},"edu_type":"m.presence"}],"origin":"x","#
                 + #""origin_server_ts":9,"pdus":[]}"#)
     }

@@ -48,7 +48,8 @@ import Testing
         bench.befriend(alice, lapsed)
         bench.perform(.remoteReported(lapsed, Presence(state: .busy), goodUntil: bench.now + .minutes(1)))
         var again = try PresenceBench(from: bench.saved, at: bench.now + .minutes(5))
-        #expect(again.engine.watchList(of: alice) == [bob, carol, lapsed].sorted())
+        #expect(again.engine.list(of: alice).map(\.user) == [bob, carol, lapsed].sorted())
+        #expect(again.engine.granted(by: alice) == [bob, carol, lapsed].sorted())
         #expect(again.engine.presence(of: bob, seenBy: alice) != .forbidden)
         #expect(again.state(of: carol) == .busy)
         #expect(again.engine.knowledge(of: lapsed) == .unknown(.promiseLapsed, since: bench.now + .minutes(1)))
@@ -56,20 +57,89 @@ import Testing
         #expect(again.state(of: carol) == nil)
     }
 
-    @Test func `every local user is told anew, no audience is new, and interest begins with who is held`() throws {
+    @Test func `who has an audience is told of anew, no audience is new, and interest begins with who is held`() throws
+    {
         var bench = try PresenceBench()
         let (alice, bob) = (try local("alice"), try remote("bob"))
         bench.befriend(alice, bob)
         bench.befriend(try local("carol"), try remote("dave"))
+        bench.perform(.deviceSeen(try device("erin")))
         bench.perform(.statusChosen(try device("alice"), .busy, text: nil))
         let again = try PresenceBench(from: bench.saved, at: bench.now)
         #expect(again.effects.contains(.audienceRestored(alice, bob.server)))
         #expect(!again.effects.contains(.audienceAdded(alice, bob.server)))
-        #expect(again.effects.contains(.interestBegan(bob)))
-        #expect(!again.effects.contains(.interestBegan(try remote("dave"))))
+        #expect(again.effects.contains(.interestBegan(bob, knows: false)))
+        #expect(!again.effects.contains(.interestBegan(try remote("dave"), knows: false)))
         var occasions: [UserID: PresenceEngine.Occasion] = [:]
         for case .localPublished(let user, _, let occasion) in again.effects { occasions[user] = occasion }
         #expect(occasions == [alice: .restarted, try local("carol"): .restarted])
+    }
+
+    @Test func `who was idle is held idle, who was not is held active`() throws {
+        var bench = try PresenceBench()
+        _ = bench.listen(on: try device("alice"))
+        _ = bench.listen(on: try device("bob"), .unavailable)
+        bench.pass(.minutes(4))
+        let again = try PresenceBench(from: bench.saved, at: bench.now + .minutes(4))
+        #expect(again.state(of: try local("alice")) == .online)
+        #expect(again.state(of: try local("bob")) == .unavailable)
+    }
+
+    @Test func `requests, blocks, groups, policies, rooms, types and overrides are as before`() throws {
+        var bench = try PresenceBench()
+        let (alice, bob, carol) = (try local("alice"), try local("bob"), try remote("carol"))
+        let (friends, room) = (try GroupName(parsing: "friends"), try RoomID(parsing: "!a:here.example"))
+        bench.befriend(alice, bob)
+        bench.perform(.permissionReceived(PermissionMessage(.invite, observed: alice, observer: carol, note: "hi")))
+        bench.perform(.userBlocked(by: alice, try local("dave")))
+        bench.perform(.groupAdded(alice, friends))
+        bench.perform(.memberAdded(alice, friends, bob))
+        bench.perform(.listPolicyChosen(alice, .acceptSharedRoom))
+        var policy = ContactPolicy()
+        policy.busy = .group(friends)
+        bench.perform(.contactPolicyChosen(alice, policy))
+        bench.gather([alice, carol, try local("erin")], in: room)
+        bench.perform(.deviceReported(try device("alice"), DeviceReport(type: try DeviceType(parsing: "mobile"))))
+        let until = bench.now + .hours(1)
+        bench.perform(.overrideSet(try device("alice"), PresenceOverride(state: .busy, until: until)))
+        let engine = try PresenceBench(from: bench.saved, at: bench.now + .minutes(1)).engine
+        #expect(engine.requests(to: alice).map(\.user) == [carol] && engine.requests(to: alice).first?.note == "hi")
+        #expect(engine.blocked(by: alice) == [try local("dave")])
+        #expect(engine.groups(of: alice).map(\.name) == [friends])
+        #expect(engine.groups(of: alice).map(\.members) == [[bob]])
+        #expect(engine.listPolicy(of: alice) == .acceptSharedRoom && engine.contactPolicy(of: alice) == policy)
+        #expect(engine.members(of: room) == [alice, carol, try local("erin")].sorted())
+        #expect(engine.presence(of: alice, seenBy: try local("erin")) != .forbidden)
+        let mobile = try DeviceType(parsing: "mobile")
+        #expect(
+            engine.devices(of: alice, at: bench.now).first { $0.device == (try? device("alice"))?.device }?.type
+                == mobile)
+        #expect(engine.ownState(of: alice).override == PresenceOverride(state: .busy, until: until))
+    }
+
+    @Test func `an override whose time was up meanwhile is gone`() throws {
+        var bench = try PresenceBench()
+        _ = bench.listen(on: try device("alice"))
+        bench.perform(
+            .overrideSet(try device("alice"), PresenceOverride(state: .busy, until: bench.now + .minutes(1))))
+        let again = try PresenceBench(from: bench.saved, at: bench.now + .minutes(2))
+        #expect(again.state(of: try local("alice")) == .online)
+        #expect(again.engine.ownState(of: try local("alice")).override == nil)
+        #expect(again.saved.statuses.first?.status.override == nil)
+    }
+
+    @Test func `entries of the watch lists of earlier versions are asked for`() throws {
+        let (alice, bob, carol) = (try local("alice"), try local("bob"), try remote("carol"))
+        var snapshot = PresenceEngine.Snapshot()
+        snapshot.statuses = [(bob, StoredStatus())]
+        let pending = StoredEntry(state: .pending, request: 1, since: .epoch, groups: 1 << 7)
+        snapshot.entries = [(alice, bob, pending), (alice, carol, pending)]
+        let again = try PresenceBench(from: snapshot)
+        #expect(again.engine.requests(to: bob).map(\.user) == [alice])
+        let invite = PermissionMessage(.invite, observed: carol, observer: alice, request: 1)
+        #expect(again.effects.contains(.permission(invite)))
+        // The mark of a group that there is not is nobody's.
+        #expect(again.engine.list(of: alice).allSatisfy { $0.entry.groups == 0 })
     }
 
     @Test func `busy goes on from when the user was last seen`() throws {

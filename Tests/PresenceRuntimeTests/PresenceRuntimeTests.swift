@@ -18,7 +18,8 @@ import Testing
         }
         await journal.waitsForCommit()
         // Others see it already, but nobody was told that it is safe.
-        #expect(await runtime.presence(of: alice.user, seenBy: alice.user) != .visible(.known(.neverActive)))
+        let shown = await runtime.read { engine, _ in engine.presence(of: alice.user, seenBy: alice.user) }
+        #expect(shown != .visible(.known(.neverActive)))
         #expect(log.all.isEmpty)
         journal.open()
         try await choice.value
@@ -35,15 +36,16 @@ import Testing
         let journal = GatedJournal(log: log)
         let runtime = try await PresenceRuntime.started(journal: journal)
         let (alice, bob) = (try local("alice"), try local("bob"))
-        try await runtime.addEntry(of: bob, for: alice)
+        await runtime.submit(.presence(.userKnown(bob)))
+        try await runtime.perform(.entryAdded(observer: alice, observed: bob, note: nil, acl: nil))
         #expect(log.all.count == 1)
-        #expect(journal.records == [.presence(.entry(observer: alice, observed: bob))])
-        #expect(await runtime.watchList(of: alice) == [bob])
-        try await runtime.removeEntry(of: bob, for: alice)
+        #expect(await runtime.read { engine, _ in engine.list(of: alice).map(\.user) } == [bob])
+        #expect(await runtime.read { engine, _ in engine.requests(to: bob).map(\.user) } == [alice])
+        try await runtime.perform(.entryRemoved(observer: alice, observed: bob))
         #expect(log.all.count == 2)
-        #expect(await runtime.watchList(of: alice).isEmpty)
-        await #expect(throws: PresenceEngine.EntryRefusal.oneself) {
-            try await runtime.addEntry(of: alice, for: alice)
+        #expect(await runtime.read { engine, _ in engine.list(of: alice).isEmpty && engine.requests(to: bob).isEmpty })
+        await #expect(throws: PresenceEngine.Refusal.oneself) {
+            try await runtime.perform(.entryAdded(observer: alice, observed: alice, note: nil, acl: nil))
         }
     }
 
@@ -54,7 +56,8 @@ import Testing
         await #expect(throws: GatedJournal.Failure.self) {
             try await runtime.choose(.busy, text: nil, on: try device("alice"))
         }
-        #expect(await runtime.presence(of: try local("alice"), seenBy: try local("alice")) != .forbidden)
+        let alice = try local("alice")
+        #expect(await runtime.read { engine, _ in engine.presence(of: alice, seenBy: alice) } != .forbidden)
     }
 
     @Test func `a transaction leaves when what it promises is on disk`() async throws {
@@ -63,7 +66,8 @@ import Testing
         let delivery = ScriptedDelivery(log: log)
         let runtime = try await PresenceRuntime.started(journal: journal, delivery: delivery)
         let (alice, bob) = (try local("alice"), try remote("bob"))
-        await runtime.submit(.presence(.entryAdded(observer: alice, observed: bob)))
+        let room = try RoomID(parsing: "!a:here.example")
+        for user in [alice, bob] { await runtime.submit(.presence(.roomJoined(user, room))) }
         async let first = delivery.arrivals.first { _ in
             journal.open()
             return true
@@ -82,9 +86,13 @@ import Testing
         let runtime = try await PresenceRuntime.started(clock: clock, delivery: delivery)
         var arrivals = delivery.arrivals.makeAsyncIterator()
         let (alice, bob) = (try local("alice"), try remote("bob"))
-        await runtime.submit(.presence(.entryAdded(observer: alice, observed: bob)))
+        let room = try RoomID(parsing: "!a:here.example")
+        for user in [alice, bob] { await runtime.submit(.presence(.roomJoined(user, room))) }
         let first = try #require(await arrivals.next())
         // Something urgent waits behind it, and leaves when the first was delivered.
+        await runtime.submit(.presence(.entryAdded(observer: alice, observed: bob, note: nil, acl: nil)))
+        await runtime.submit(
+            .presence(.permissionReceived(PermissionMessage(.accept, observed: bob, observer: alice))))
         await runtime.submit(.presence(.deviceSeen(try device("alice"))))
         first.answer.resume(returning: .delivered)
         let second = try #require(await arrivals.next())
@@ -111,8 +119,9 @@ import Testing
         let runtime = try await PresenceRuntime.started(
             clock: AnchoredClock(wallMilliseconds: 1_700_000_000_000), configuration: configuration)
         let (alice, bob) = (try local("alice"), try local("bob"))
-        try await runtime.addEntry(of: alice, for: bob)
-        try await runtime.addEntry(of: bob, for: alice)
+        for user in [alice, bob] { try await runtime.perform(.userKnown(user)) }
+        try await runtime.perform(.entryAdded(observer: bob, observed: alice, note: nil, acl: nil))
+        try await runtime.perform(.entryAdded(observer: alice, observed: bob, note: nil, acl: nil))
         let stream = await runtime.openStream(on: try device("bob"))
         await runtime.submit(.presence(.deviceSeen(try device("alice"))))
         var position: PresenceRuntime.StreamPosition?
@@ -169,15 +178,17 @@ import Testing
         let stream = await runtime.openStream(on: try device("alice"))
         try await runtime.choose(.busy, text: nil, on: try device("alice"))
         let first = await runtime.changes(for: alice, on: stream.id, since: nil)
-        #expect(first.sightings.map(\.user) == [alice] && first.position.boot == 7 && !first.isOver)
+        #expect(first.own?.chosen == .busy && first.position.boot == 7 && !first.isOver)
         let position = first.position
-        #expect(await runtime.changes(for: alice, on: stream.id, since: position).sightings.isEmpty)
+        #expect(await runtime.changes(for: alice, on: stream.id, since: position).isEmpty)
+        var ahead = position.reached
+        ahead.version += 1
         for stranger in [
-            PresenceRuntime.StreamPosition(boot: 6, version: position.version),
-            PresenceRuntime.StreamPosition(boot: 7, version: position.version + 1),
+            PresenceRuntime.StreamPosition(boot: 6, reached: position.reached),
+            PresenceRuntime.StreamPosition(boot: 7, reached: ahead),
         ] {
             let batch = await runtime.changes(for: alice, on: stream.id, since: stranger)
-            #expect(batch.sightings.map(\.user) == [alice])
+            #expect(batch.own?.chosen == .busy)
         }
     }
 }

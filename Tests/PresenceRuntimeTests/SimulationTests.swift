@@ -49,10 +49,11 @@ extension Seeds {
             let report = try Simulation.run(seed: seed, hours: 0.25)
             tally.transactions += report.tally.transactions
             tally.states += report.tally.states
+            tally.permissions += report.tally.permissions
             tally.kills += report.tally.kills
             tally.sightings += report.tally.sightings
         }
-        #expect(tally.transactions > 500 && tally.states > 500)
+        #expect(tally.transactions > 500 && tally.states > 500 && tally.permissions > 500)
         #expect(tally.kills > 20 && tally.sightings > 2_000)
     }
 

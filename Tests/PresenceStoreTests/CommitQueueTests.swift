@@ -1,3 +1,5 @@
+import PresenceEngine
+import PresenceModel
 import PresenceRuntime
 import Testing
 
@@ -116,5 +118,45 @@ final class CommitQueueTests {
     @Test func `pending rows are bounded by keys, not by appends`() throws {
         for number in 0..<10_000 { _ = try append("u\(number % 7)", "\(number)") }
         #expect(queue.pendingRows == 7)
+    }
+
+    @Test func `a removed row waits in the place of its row`() throws {
+        let (a, b) = (try user("@a:x"), try user("@b:y"))
+        let device = DeviceKey(user: a, device: try DeviceID(parsing: "D"))
+        let consent = StoredConsent(state: .blocked, since: instant(1))
+        let remote = StoredRemote(presence: .neverActive, goodUntil: nil)
+        let pairs: [(put: PresenceInstance.Record, removed: PresenceInstance.Record)] = [
+            (try entry("@a:x", "@b:y"), .presence(.entryRemoved(observer: a, observed: b))),
+            (
+                .presence(.consent(observed: a, observer: b, consent)),
+                .presence(.consentRemoved(observed: a, observer: b))
+            ),
+            (
+                .presence(.deviceType(device, try DeviceType(parsing: "web"))),
+                .presence(.deviceTypeRemoved(device))
+            ),
+            (.presence(.member(try room("!r:x"), a)), .presence(.memberRemoved(try room("!r:x"), a))),
+            (.presence(.remote(b, remote)), .presence(.remoteRemoved(b))),
+            (
+                .federation(.promiseGiven(a, to: b.server, until: instant(1))),
+                .federation(.promiseGivenEnded(a, to: b.server))
+            ),
+            (.federation(.promiseAsked(b, until: nil)), .federation(.promiseAskedEnded(b))),
+        ]
+        _ = queue.append(pairs.map(\.put))
+        _ = queue.append(pairs.map(\.removed))
+        _ = join(1)
+        #expect(take()?.records == pairs.map(\.removed))
+    }
+
+    @Test func `an accept and a deny of one pair are one row, an invite is another`() throws {
+        let (a, b) = (try user("@a:x"), try user("@b:y"))
+        let invite = PermissionMessage(.invite, observed: a, observer: b, request: 1)
+        let accept = PermissionMessage(.accept, observed: a, observer: b, request: 1)
+        let deny = PermissionMessage(.deny, observed: a, observer: b)
+        let back = PermissionMessage(.accept, observed: b, observer: a)
+        _ = queue.append([invite, accept, back, deny].map { .federation(.permissionQueued($0)) })
+        _ = join(1)
+        #expect(take()?.records == [invite, deny, back].map { .federation(.permissionQueued($0)) })
     }
 }

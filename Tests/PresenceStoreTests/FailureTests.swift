@@ -134,4 +134,28 @@ import Testing
         }
         #expect(store.tally.rowsPending <= 12)
     }
+
+    @Test(arguments: UInt64(1)...20) func `rows of every kind outlive failures and crashes, whole or not at all`(
+        seed: UInt64
+    ) async throws {
+        var weather = SeededGenerator(seed: seed)
+        var drawn = DrawnRecords(seed: seed &* 31)
+        let chance = Mutex(SeededGenerator(seed: seed &* 977))
+        let store = try folder.open(.failing { _ in chance.withLock { $0.next() % 3 == 0 } })
+        // As of the latest append, and of the latest settle that returned.
+        var (appended, settled) = (RecordsOnDisk(), RecordsOnDisk())
+        for _ in 0..<60 {
+            let group = try (0..<weather.next() % 25).map { _ in try drawn.next() }
+            for record in group { appended.append(record) }
+            store.append(group)
+            if (try? await store.settle()) != nil { settled = appended }
+            let survivor = try PresenceStore(path: try folder.crashed())
+            #expect(RecordsOnDisk(try survivor.load { Issue.record("skipped \($0)") }) == settled)
+            try await survivor.close()
+        }
+        while (try? await store.close()) == nil {}
+        let again = try folder.open()
+        #expect(RecordsOnDisk(try again.load { Issue.record("skipped \($0)") }) == appended)
+        try await again.close()
+    }
 }

@@ -89,11 +89,11 @@ import Testing
     @Test func `a file of a later version is refused, and its news are named`() async throws {
         try await folder.open().close()
         try await folder.stranger().write { database in
-            try database.execute(sql: "INSERT INTO grdb_migrations VALUES ('2: friends')")
+            try database.execute(sql: "INSERT INTO grdb_migrations VALUES ('3: friends')")
         }
         let error = code()
         #expect(error?.code == .newerVersion)
-        #expect(error?.message.contains("2: friends") == true)
+        #expect(error?.message.contains("3: friends") == true)
     }
 
     @Test func `a file that another program holds is refused after the busy limit`() async throws {

@@ -4,6 +4,7 @@ import GRDB
 import PresenceEngine
 import PresenceModel
 import PresenceRuntime
+import Testing
 
 @testable import PresenceStore
 
@@ -29,6 +30,20 @@ final class StoreFolder: Sendable {
         var configuration = PresenceStore.Configuration()
         adjust(&configuration)
         return try PresenceStore(path: path, configuration: configuration, surroundings: surroundings)
+    }
+
+    /// Writes `groups`, each settled, closes, opens again and loads.
+    func reopened(after groups: [Record]...) async throws -> PresenceInstance.Snapshot {
+        let store = try open()
+        for group in groups {
+            store.append(group)
+            try await store.settle()
+        }
+        try await store.close()
+        let again = try open()
+        let snapshot = try again.load { Issue.record("skipped \($0)") }
+        try await again.close()
+        return snapshot
     }
 
     /// A plain connection beside the store's own, as another program would open.
@@ -86,7 +101,17 @@ func user(_ text: String) throws -> UserID { try UserID(parsing: text) }
 
 func server(_ text: String) throws -> ServerName { try ServerName(parsing: text) }
 
+func room(_ text: String) throws -> RoomID { try RoomID(parsing: text) }
+
+func group(_ text: String) throws -> GroupName { try GroupName(parsing: text) }
+
 func instant(_ milliseconds: Int64) -> Instant { Instant(millisecondsSinceEpoch: milliseconds) }
+
+/// An accepted entry with nothing else.
+func entry(_ observer: String, _ observed: String) throws -> Record {
+    let entry = StoredEntry(state: .accepted, request: 1, since: instant(1))
+    return .presence(.entry(observer: try user(observer), observed: try user(observed), entry))
+}
 
 /// A row of `@name:x`.
 func status(_ name: String, _ text: String?) throws -> Record {

@@ -1,4 +1,5 @@
 import FederationEngine
+import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 
@@ -31,6 +32,10 @@ enum Happening: Sendable {
     case arrival(OutgoingTransaction, from: Run, to: Run, isAnswered: Bool, isCopy: Bool)
     /// The sender learns what became of a transaction.
     case outcome(DeliveryOutcome, of: OutgoingTransaction, at: Run)
+    /// A server is told of one change in a room.
+    case notice(RoomNotice, Run)
+    /// A server that came back is told who is in its rooms now.
+    case roomsTold(Run)
     /// A client reads what is new.
     case reading(client: Int, Run)
     /// A client opens a stream again after its server was away.
@@ -40,4 +45,24 @@ enum Happening: Sendable {
     case rise(Run)
     case linkFails(Int, Int)
     case linkHeals(Int, Int)
+}
+
+/// What a homeserver says of a room to the server beside it.
+struct RoomNotice: Hashable, Sendable {
+    enum Change: Hashable, Sendable {
+        case joined(UserID)
+        case left(UserID)
+        case forgotten
+    }
+
+    var room: RoomID
+    var change: Change
+
+    var event: PresenceEngine.Event {
+        switch change {
+        case .joined(let user): .roomJoined(user, room)
+        case .left(let user): .roomLeft(user, room)
+        case .forgotten: .roomForgotten(room)
+        }
+    }
 }

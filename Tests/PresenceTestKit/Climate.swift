@@ -32,6 +32,10 @@ struct Climate: Sendable {
     var silences = 10
     /// A stream with something new is read after up to this.
     var readingMilliseconds: Int64 = 0
+    /// A server hears of what happens in rooms after up to this; every server after a time of its own.
+    var noticeMilliseconds: Int64 = 0
+    /// Of the things that users do, those that are about lists, groups and rooms: as much again for each of them.
+    var sociability = 1
 
     init(using generator: inout SeededGenerator) {
         drawLimits(using: &generator)
@@ -43,7 +47,17 @@ struct Climate: Sendable {
         presence.idleAfter = generator.pick([.minutes(1), .minutes(5), .minutes(5)])
         presence.busyEndsAfter = generator.pick([.minutes(10), .hours(1)])
         presence.devicesPerUser = generator.pick([2, 32, 32])
-        presence.watchEntriesPerUser = generator.pick([3, 1000, 1000])
+        presence.streamsPerUser = generator.pick([2, 100, 100])
+        presence.listEntriesPerUser = generator.pick([3, 1000, 1000])
+        presence.requestsPerUser = generator.pick([1, 200, 200])
+        presence.consentsPerUser = generator.pick([3, 5000, 5000])
+        presence.groupsPerUser = generator.pick([1, 64, 64])
+        presence.roomsPerUser = generator.pick([2, 10_000, 10_000])
+        presence.arrivalsPerUser = generator.pick([1, 3, 1000])
+        presence.interestLimit = generator.pick([.minutes(5), .hours(1)])
+        presence.grantsMutually = generator.happens(750)
+        presence.listPolicy = generator.pick([.ask, .ask, .acceptSharedRoom, .acceptAll])
+        presence.hiddenUsersCare = generator.happens(100)
         federation.batchWindow = generator.pick([.seconds(1), .seconds(10), .seconds(10)])
         federation.batchStretch = generator.pick([.seconds(10), .seconds(60)])
         federation.batchLead = generator.pick([.window, .immediate])
@@ -54,6 +68,7 @@ struct Climate: Sendable {
         federation.edusPerTransaction = generator.pick([1, 3, 100])
         federation.pollsPerEDU = generator.pick([1, 500])
         federation.transactionsRemembered = generator.pick([4, 64])
+        federation.quietBeforeLead = generator.pick([.seconds(5), .seconds(60)])
     }
 
     private mutating func drawFaults(using generator: inout SeededGenerator) {
@@ -75,6 +90,8 @@ struct Climate: Sendable {
         paceMilliseconds = generator.pick([1_000, 5_000, 20_000, 60_000])
         silences = generator.pick([0, 5, 50])
         readingMilliseconds = generator.pick([0, 500])
+        noticeMilliseconds = generator.pick([0, 0, 3_000])
+        sociability = generator.pick([1, 1, 4])
     }
 
     /// Nothing is lost, late or killed any more, and users are quick.

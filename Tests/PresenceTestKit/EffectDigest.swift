@@ -65,6 +65,19 @@ public struct EffectDigest: Hashable, Sendable {
         mix(presence.state.rawValue)
         mix(presence.statusText)
         mix(presence.lastActive)
+        mix(presence.deviceType?.text)
+    }
+
+    private mutating func mix(_ number: Int64?) {
+        mix(byte: number == nil ? 0 : 1)
+        if let number { mix(UInt64(bitPattern: number)) }
+    }
+
+    private mutating func mix(_ permission: PermissionMessage) {
+        mix(permission.kind.rawValue)
+        mix([permission.observed, permission.observer])
+        mix(permission.request)
+        mix(permission.note)
     }
 
     private mutating func mix(_ users: [UserID]) {
@@ -76,6 +89,8 @@ public struct EffectDigest: Hashable, Sendable {
         mix(transaction.id)
         mix(transaction.destination.text)
         mix(transaction.composed)
+        mix(UInt64(transaction.permissions.count))
+        for permission in transaction.permissions { mix(permission) }
         mix(UInt64(transaction.messages.count))
         for message in transaction.messages {
             mix(UInt64(message.push.count))
@@ -86,30 +101,6 @@ public struct EffectDigest: Hashable, Sendable {
             for users in [message.poll, message.unpoll, message.query, message.watch] { mix(users) }
             mix(UInt64(bitPattern: message.promise?.inMilliseconds ?? -1))
             mix(byte: message.speaksExtension ? 1 : 0)
-        }
-    }
-
-    private mutating func mix(_ record: PresenceEngine.Record) {
-        switch record {
-        case .status(let user, let status):
-            mix(byte: 1)
-            mix(user.text)
-            mix(status.chosen.rawValue)
-            mix(status.statusText)
-            mix(status.lastActive)
-            mix(status.lastSeen)
-            mix(byte: status.isConnected ? 1 : 0)
-        case .entry(let observer, let observed):
-            mix(byte: 2)
-            mix([observer, observed])
-        case .entryRemoved(let observer, let observed):
-            mix(byte: 3)
-            mix([observer, observed])
-        case .remote(let user, let remote):
-            mix(byte: 4)
-            mix(user.text)
-            mix(remote.presence)
-            mix(remote.goodUntil)
         }
     }
 
@@ -135,6 +126,117 @@ public struct EffectDigest: Hashable, Sendable {
             mix(byte: 5)
             mix(server.text)
             mix(dialect.rawValue)
+        case .permissionQueued(let message):
+            mix(byte: 6)
+            mix(message)
+        case .permissionDelivered(let message):
+            mix(byte: 7)
+            mix(message)
+        }
+    }
+}
+
+// Rows of users, lists and rooms.
+extension EffectDigest {
+    private mutating func mix(_ record: PresenceEngine.Record) {
+        switch record {
+        case .status(let user, let status):
+            mix(byte: 1)
+            mix(user.text)
+            mix(status)
+        case .deviceType(let key, let type):
+            mix(byte: 2)
+            mix(key)
+            mix(type.text)
+        case .deviceTypeRemoved(let key):
+            mix(byte: 3)
+            mix(key)
+        case .entry(let observer, let observed, let entry):
+            mix(byte: 4)
+            mix([observer, observed])
+            mix(entry)
+        case .entryRemoved(let observer, let observed):
+            mix(byte: 5)
+            mix([observer, observed])
+        case .consent(let observed, let observer, let consent):
+            mix(byte: 6)
+            mix([observed, observer])
+            mix(consent)
+        case .consentRemoved(let observed, let observer):
+            mix(byte: 7)
+            mix([observed, observer])
+        case .listSettings(let user, let settings):
+            mix(byte: 8)
+            mix(user.text)
+            mix(settings)
+        case .member(let room, let user):
+            mix(byte: 9)
+            mix(room.text)
+            mix(user.text)
+        case .memberRemoved(let room, let user):
+            mix(byte: 10)
+            mix(room.text)
+            mix(user.text)
+        case .remote(let user, let remote):
+            mix(byte: 11)
+            mix(user.text)
+            mix(remote.presence)
+            mix(remote.goodUntil)
+        case .remoteRemoved(let user):
+            mix(byte: 12)
+            mix(user.text)
+        }
+    }
+
+    private mutating func mix(_ key: DeviceKey) {
+        mix(key.user.text)
+        mix(key.device.text)
+    }
+
+    private mutating func mix(_ status: StoredStatus) {
+        mix(status.chosen.rawValue)
+        mix(status.statusText)
+        mix(status.override?.state.rawValue)
+        if case .replaced(let text)? = status.override?.text { mix(text) }
+        mix(status.override?.until)
+        mix(status.lastActive)
+        mix(status.lastSeen)
+        mix(byte: (status.isConnected ? 1 : 0) + (status.isIdle ? 2 : 0))
+        mix(status.shownText)
+        mix(status.shownLastActive)
+    }
+
+    private mutating func mix(_ entry: StoredEntry) {
+        mix(entry.state.rawValue)
+        mix(UInt64(bitPattern: entry.request))
+        mix(entry.since)
+        mix(entry.note)
+        mix(entry.acl)
+        mix(entry.groups)
+    }
+
+    private mutating func mix(_ consent: StoredConsent) {
+        mix(consent.state.rawValue)
+        mix(consent.request)
+        mix(consent.since)
+        mix(consent.note)
+    }
+
+    private mutating func mix(_ settings: StoredListSettings) {
+        mix(UInt64(settings.groups.count))
+        for group in settings.groups {
+            mix(byte: group.slot)
+            mix(group.name.text)
+        }
+        mix(settings.policy?.rawValue)
+        let contact = settings.contact
+        for rule in [contact.freeForChat, contact.online, contact.busy, contact.unavailable, contact.offline] {
+            switch rule {
+            case .anyone: mix(byte: 1)
+            case .list: mix(byte: 2)
+            case .group(let name): mix(name.text)
+            case .nobody: mix(byte: 3)
+            }
         }
     }
 }

@@ -70,8 +70,8 @@ public struct FederationBench: Sendable {
     @discardableResult
     public mutating func hear(
         _ id: String, from server: ServerName, poll: [UserID] = [], unpoll: [UserID] = [], query: [UserID] = [],
-        watch: [UserID] = [], push: [(UserID, Presence)] = [], promise: Duration? = .minutes(65),
-        isCapable: Bool = true
+        watch: [UserID] = [], push: [(UserID, Presence)] = [], permissions: [PermissionMessage] = [],
+        promise: Duration? = .minutes(65), isCapable: Bool = true
     ) -> [OutgoingTransaction] {
         var message = PresenceMessage()
         message.push = push.map { PresenceMessage.Report(user: $0.0, presence: $0.1) }
@@ -81,7 +81,7 @@ public struct FederationBench: Sendable {
         message.watch = watch
         message.promise = isCapable ? promise : nil
         message.speaksExtension = isCapable
-        return perform(.received(from: server, transaction: id, [message]))
+        return perform(.received(from: server, transaction: id, [message], permissions: permissions))
     }
 
     private mutating func meetDeadline() {

@@ -1,166 +1,196 @@
 import PresenceEngine
 import PresenceModel
 
-/// What every user is and who may see whom, worked out anew from what happened: slow, simple, and written from the
-/// design (section 3) without a look at the engines.
+/// What every user of every server is and who may see whom, worked out anew from what happened: slow, simple, and
+/// written from the rules of the presence model (design, section 3) without a look at the engines.
+///
+/// Of each device only signs are kept, and everything about it is worked out from them at every question. What a server
+/// is told by others (who is in which room, what another server answers) is a fact for that server, whether it is so or
+/// not: two servers may believe different things for a while, and the world holds each to what it was told.
 struct NaiveModel: Sendable {
-    /// One sign of a device.
-    struct Fact: Sendable {
-        enum Kind: Sendable { case contact, act, opened, closed }
-
-        var at: Instant
-        var kind: Kind
+    /// One side's row about the other.
+    struct Entry: Hashable, Sendable {
+        var state: EntryState
+        var request: Int64
+        var note: String?
+        var acl: String?
     }
 
-    /// One device from its first contact on until it is away; what is not in `facts` did not happen.
-    struct Session: Sendable {
-        var device: DeviceID
-        var facts: [Fact]
-
-        var openStreams: Int { facts.count { $0.kind == .opened } - facts.count { $0.kind == .closed } }
-        var lastContact: Instant { facts.map(\.at).max() ?? .epoch }
-        /// A device begins active.
-        var lastAct: Instant { facts.enumerated().filter { $0 == 0 || $1.kind == .act }.map(\.1.at).max() ?? .epoch }
+    struct Consent: Hashable, Sendable {
+        var state: StoredConsent.State
+        var request: Int64?
+        /// Of a request only; what became of it later is nobody's business.
+        var note: String?
     }
 
-    struct User: Sendable {
-        var chosen = ChosenState.online
-        var text: String?
-        /// In the order of their beginnings.
-        var sessions: [Session] = []
-        var lastContact: Instant?
+    struct Interest: Hashable, Sendable {
+        var scope: PresenceEngine.InterestScope
+        var until: Instant
     }
-
-    /// What others see.
-    struct Look: Hashable, Sendable, CustomStringConvertible {
-        var state: PublishedState
-        var text: String?
-
-        var description: String { text.map { "\(state) “\($0)”" } ?? "\(state)" }
-    }
-
-    let limits: PresenceEngine.Configuration
-    private(set) var users: [UserID: User] = [:]
-    private(set) var lists: [UserID: Set<UserID>] = [:]
-    private var streams: [StreamOnServer: DeviceKey] = [:]
 
     private struct StreamOnServer: Hashable {
         var server: ServerName
         var stream: StreamID
     }
 
+    private struct Listener {
+        var device: DeviceKey
+        /// The stream holds its device connected.
+        var holds: Bool
+    }
+
+    let limits: PresenceEngine.Configuration
+
+    var people: [UserID: Person] = [:]
+    /// Local users whom their server has ever heard of.
+    var known: Set<UserID> = []
+    /// By observer, then by whom they want to see.
+    var entries: [UserID: [UserID: Entry]] = [:]
+    /// By observed, then by who asked, may or may not.
+    var consents: [UserID: [UserID: Consent]] = [:]
+    var groups: [UserID: [GroupName: Set<UserID>]] = [:]
+    var policies: [UserID: ListPolicy] = [:]
+    var contacts: [UserID: ContactPolicy] = [:]
+    /// Who is in which room, by the server that believes it.
+    var rooms: [ServerName: [RoomID: Set<UserID>]] = [:]
+    var interests: [UserID: Interest] = [:]
+    private var streams: [StreamOnServer: Listener] = [:]
+
     init(limits: PresenceEngine.Configuration) { self.limits = limits }
 
     // MARK: What happens
 
+    /// Takes note of an event that a server took. What the rules refuse changes nothing.
     mutating func note(_ event: PresenceEngine.Event, on server: ServerName, at now: Instant) {
+        guard refusal(of: event, on: server) == nil else { return }
+        if noteDevice(event, on: server, at: now) || noteList(event, at: now) { return }
+        switch event {
+        case .roomJoined(let user, let room): rooms[server, default: [:]][room, default: []].insert(user)
+        case .roomLeft(let user, let room): rooms[server]?[room]?.remove(user)
+        case .roomForgotten(let room): rooms[server]?[room] = nil
+        case .interestSet(let user, let scope, let until):
+            known.insert(user)
+            interests[user] = scope.map { Interest(scope: $0, until: min(until, now + limits.interestLimit)) }
+        case .userKnown(let user): known.insert(user)
+        default: break
+        }
+    }
+
+    /// - Returns: whether the event was about a device.
+    private mutating func noteDevice(_ event: PresenceEngine.Event, on server: ServerName, at now: Instant) -> Bool {
         switch event {
         case .statusChosen(let key, let state, let text):
-            users[key.user, default: User()].chosen = state
-            users[key.user, default: User()].text = text
-            add(.act, of: key, at: now)
-        case .deviceSeen(let key): add(.contact, of: key, at: now)
-        case .deviceActed(let key): add(.act, of: key, at: now)
-        case .deviceRevoked(let key): revoke(key, at: now)
-        case .streamOpened(let stream, let key):
-            add(.opened, of: key, at: now)
-            streams[StreamOnServer(server: server, stream: stream)] = key
+            change(key, at: now) { person in
+                person.chosen = state
+                person.text = text
+                person.add(.acted, on: key.device, at: now)
+            }
+        case .overrideSet(let key, let override):
+            change(key, at: now) { person in
+                person.override = override
+                person.add(.acted, on: key.device, at: now)
+            }
+        case .deviceSeen(let key): change(key, at: now) { $0.add(.seen, on: key.device, at: now) }
+        case .deviceActed(let key): change(key, at: now) { $0.add(.acted, on: key.device, at: now) }
+        case .deviceSynced(let key, let set):
+            guard let sign = Sign.Kind(set) else { break }
+            change(key, at: now) { $0.add(sign, on: key.device, at: now) }
+        case .deviceReported(let key, let report):
+            let limit = limits.devicesPerUser
+            change(key, at: now) { person in
+                if let type = report.type { person.remember(type, of: key.device, most: limit) }
+                person.add(Sign.Kind(report.idleness), on: key.device, at: now)
+            }
+        case .deviceReportWithdrawn(let key):
+            change(key, at: now) { person in
+                person.types.removeAll { $0.device == key.device }
+                person.add(.acted, on: key.device, at: now)
+            }
+        case .deviceRevoked(let key):
+            change(key, at: now) { $0.revoke(key.device, at: now) }
+            streams = streams.filter { $0.value.device != key }
+        case .streamOpened(let stream, let key, let set):
+            let mine = streams.filter { $0.value.device.user == key.user }.keys.map(\.stream)
+            if mine.count >= limits.streamsPerUser, let oldest = mine.min() {
+                _ = noteDevice(.streamClosed(oldest), on: server, at: now)
+            }
+            streams[StreamOnServer(server: server, stream: stream)] = Listener(device: key, holds: set != .offline)
+            guard let sign = Sign.Kind(set) else {
+                known.insert(key.user)
+                break
+            }
+            change(key, at: now) { person in
+                person.add(sign, on: key.device, at: now)
+                person.hold(key.device, by: stream)
+            }
         case .streamClosed(let stream):
-            guard let key = streams.removeValue(forKey: StreamOnServer(server: server, stream: stream)) else { return }
-            add(.closed, of: key, at: now)
-        case .entryAdded(let observer, let observed):
-            guard observer != observed, lists[observer, default: []].count < limits.watchEntriesPerUser else { return }
-            lists[observer, default: []].insert(observed)
-        case .entryRemoved(let observer, let observed):
-            lists[observer, default: []].remove(observed)
-        case .started, .remoteReported, .remoteLapsed, .deadlineReached:
-            break
+            let place = StreamOnServer(server: server, stream: stream)
+            guard let listener = streams.removeValue(forKey: place), listener.holds else { break }
+            let device = listener.device.device
+            change(listener.device, at: now) { person in
+                person.add(.seen, on: device, at: now)
+                person.release(device, by: stream)
+            }
+        default: return false
+        }
+        return true
+    }
+
+    /// Lets time pass for one user, changes something, and looks.
+    private mutating func change(_ key: DeviceKey, at now: Instant, _ body: (inout Person) -> Void) {
+        known.insert(key.user)
+        var person = people[key.user] ?? Person()
+        person.pass(to: now, limits)
+        body(&person)
+        let forgotten = person.evict(limits.devicesPerUser)
+        person.look(at: now, limits)
+        people[key.user] = person
+        guard !forgotten.isEmpty else { return }
+        streams = streams.filter { _, listener in
+            listener.device.user != key.user || !forgotten.contains(listener.device.device)
         }
     }
 
-    /// The server came back: of its devices only what was saved is known, and that holds for one lease.
-    mutating func restart(_ server: ServerName, with rows: [UserID: StoredStatus], at now: Instant) {
+    // MARK: Restarts
+
+    /// The server came back: what its disk held then is a fact, and nothing else.
+    mutating func restart(_ server: ServerName, from saved: PresenceEngine.Snapshot, at now: Instant) {
+        func isLocal(_ user: UserID) -> Bool { user.isHosted(by: server) }
         streams = streams.filter { $0.key.server != server }
-        for user in users.keys where user.isHosted(by: server) {
-            users[user]?.sessions = []
-            users[user]?.lastContact = rows[user]?.lastSeen
-            guard let row = rows[user], row.isConnected, let device = try? DeviceID(parsing: "restored") else {
-                continue
-            }
-            let facts = [Fact(at: row.lastActive ?? now, kind: .act), Fact(at: now, kind: .contact)]
-            users[user]?.sessions = [Session(device: device, facts: facts)]
+        interests = interests.filter { !isLocal($0.key) }
+        known = known.filter { !isLocal($0) }
+        people = people.filter { !isLocal($0.key) }
+        for (user, row) in saved.statuses {
+            known.insert(user)
+            people[user] = Person(restoredFrom: row, at: now, limits)
         }
-    }
-
-    private mutating func add(_ kind: Fact.Kind, of key: DeviceKey, at now: Instant) {
-        var user = users[key.user, default: User()]
-        defer { users[key.user] = user }
-        user.sessions = connected(user, at: now)
-        user.lastContact = now
-        if let place = user.sessions.firstIndex(where: { $0.device == key.device }) {
-            user.sessions[place].facts.append(Fact(at: now, kind: kind))
-            return
+        for (key, type) in saved.deviceTypes {
+            people[key.user, default: Person()].remember(type, of: key.device, most: limits.devicesPerUser)
         }
-        if user.sessions.count >= limits.devicesPerUser {
-            let silent = user.sessions.filter { $0.openStreams == 0 }
-            let candidates = silent.isEmpty ? user.sessions : silent
-            if let victim = candidates.min(by: { $0.lastContact < $1.lastContact }) {
-                user.sessions.removeAll { $0.device == victim.device }
-                forgetStreams(of: DeviceKey(user: key.user, device: victim.device))
-            }
-        }
-        user.sessions.append(Session(device: key.device, facts: [Fact(at: now, kind: kind)]))
+        for user in people.keys where isLocal(user) { people[user]?.look(at: now, limits) }
+        // Who has a row of any kind was known. That there is such a user, and no more, is said again by others.
+        known.formUnion(saved.listSettings.map(\.user) + saved.entries.map(\.observer) + saved.consents.map(\.observed))
+        rooms[server] = [:]
+        for (room, user) in saved.members { rooms[server, default: [:]][room, default: []].insert(user) }
     }
-
-    private mutating func revoke(_ key: DeviceKey, at now: Instant) {
-        guard let session = users[key.user]?.sessions.first(where: { $0.device == key.device }) else { return }
-        // Whoever streams is seen until the end.
-        if session.openStreams > 0 { users[key.user]?.lastContact = now }
-        users[key.user]?.sessions.removeAll { $0.device == key.device }
-        forgetStreams(of: key)
-    }
-
-    private mutating func forgetStreams(of key: DeviceKey) { streams = streams.filter { $0.value != key } }
 
     // MARK: What holds
 
-    func look(of id: UserID, at now: Instant) -> Look {
-        let user = users[id] ?? User()
-        return Look(state: state(of: user, at: now), text: user.chosen == .hidden ? nil : user.text)
+    /// The user as of now: every moment until then at which something changes by itself was looked at.
+    func person(_ user: UserID, at now: Instant) -> Person {
+        guard var person = people[user] else { return Person() }
+        person.pass(to: now, limits)
+        return person
     }
 
-    func isConnected(_ id: UserID, at now: Instant) -> Bool {
-        users[id].map { !connected($0, at: now).isEmpty } ?? false
-    }
+    /// What others may see of a user.
+    func look(of user: UserID, at now: Instant) -> Look { person(user, at: now).shown }
 
-    func maySee(_ observer: UserID, _ observed: UserID) -> Bool {
-        if observer == observed { return true }
-        guard lists[observer, default: []].contains(observed) else { return false }
-        return observed.server != observer.server || lists[observed, default: []].contains(observer)
-    }
+    func isConnected(_ user: UserID, at now: Instant) -> Bool { !person(user, at: now).sessions.isEmpty }
 
-    /// Whether anyone at `server` may see the user.
-    func isVisible(_ user: UserID, at server: ServerName) -> Bool {
-        lists[user, default: []].contains { $0.isHosted(by: server) }
-    }
+    func hasOpenStream(_ user: UserID) -> Bool { streams.values.contains { $0.device.user == user } }
 
-    func isMutual(_ one: UserID, _ other: UserID) -> Bool {
-        lists[one, default: []].contains(other) && lists[other, default: []].contains(one)
-    }
-
-    private func state(of user: User, at now: Instant) -> PublishedState {
-        let devices = connected(user, at: now)
-        if user.chosen == .offline || user.chosen == .hidden { return .offline }
-        if user.chosen == .busy {
-            if !devices.isEmpty { return .busy }
-            return user.lastContact.map { now - $0 < limits.busyEndsAfter } ?? false ? .busy : .offline
-        }
-        if devices.isEmpty { return .offline }
-        if devices.allSatisfy({ now - $0.lastAct >= limits.idleAfter }) { return .unavailable }
-        return user.chosen == .freeForChat ? .freeForChat : user.chosen == .online ? .online : .unavailable
-    }
-
-    private func connected(_ user: User, at now: Instant) -> [Session] {
-        user.sessions.filter { $0.openStreams > 0 || now - $0.lastContact < limits.offlineAfter }
+    func isOpen(_ stream: StreamID, on server: ServerName) -> Bool {
+        streams[StreamOnServer(server: server, stream: stream)] != nil
     }
 }

@@ -50,16 +50,40 @@ public struct PresenceBench: Sendable {
     }
 
     /// Opens a stream on a device.
-    public mutating func listen(on key: DeviceKey) -> StreamID {
+    public mutating func listen(on key: DeviceKey, _ set: SetPresence = .online) -> StreamID {
         streamCount += 1
-        perform(.streamOpened(StreamID(streamCount), key))
+        perform(.streamOpened(StreamID(streamCount), key, set))
         return StreamID(streamCount)
     }
 
-    /// Two users put each other on their lists, as far as they are users of this server.
+    /// Puts `observed` on the list of a local user.
+    @discardableResult
+    public mutating func add(
+        _ observed: UserID, to observer: UserID, note: String? = nil, acl: String? = nil
+    ) -> [PresenceEngine.Effect] {
+        perform(.entryAdded(observer: observer, observed: observed, note: note, acl: acl))
+    }
+
+    /// Two users put each other on their lists, and let each other see them. What a user of another server has to do
+    /// with it, that server says at once.
     public mutating func befriend(_ one: UserID, _ other: UserID) {
-        if one.isHosted(by: engine.server) { perform(.entryAdded(observer: one, observed: other)) }
-        if other.isHosted(by: engine.server) { perform(.entryAdded(observer: other, observed: one)) }
+        for user in [one, other] where user.isHosted(by: engine.server) { perform(.userKnown(user)) }
+        for (observer, observed) in [(one, other), (other, one)] {
+            if observer.isHosted(by: engine.server) {
+                add(observed, to: observer)
+            } else {
+                perform(.permissionReceived(PermissionMessage(.invite, observed: observed, observer: observer)))
+            }
+        }
+        for (observer, observed) in [(one, other), (other, one)] where observer.isHosted(by: engine.server) {
+            guard !observed.isHosted(by: engine.server) else { continue }
+            perform(.permissionReceived(PermissionMessage(.accept, observed: observed, observer: observer)))
+        }
+    }
+
+    /// Puts users into a room.
+    public mutating func gather(_ users: [UserID], in room: RoomID) {
+        for user in users { perform(.roomJoined(user, room)) }
     }
 
     /// What others may see of a user, if anything is known.
@@ -71,23 +95,15 @@ public struct PresenceBench: Sendable {
     /// The state of ``presence(of:)``.
     public func state(of user: UserID) -> PublishedState? { presence(of: user)?.state }
 
+    /// Where an entry of a local user's list stands; `nil` if there is none.
+    public func entry(of observed: UserID, on observer: UserID) -> EntryState? {
+        engine.list(of: observer).first { $0.user == observed }?.entry.state
+    }
+
     /// What was saved, as the rows that a store would hold.
     public var saved: PresenceEngine.Snapshot {
-        var statuses: [UserID: StoredStatus] = [:]
-        var entries: [[UserID]] = []
-        var remotes: [UserID: StoredRemote] = [:]
-        for case .save(let record) in effects {
-            switch record {
-            case .status(let user, let status): statuses[user] = status
-            case .entry(let observer, let observed): entries.append([observer, observed])
-            case .entryRemoved(let observer, let observed): entries.removeAll { $0 == [observer, observed] }
-            case .remote(let user, let remote): remotes[user] = remote
-            }
-        }
-        var snapshot = PresenceEngine.Snapshot()
-        snapshot.statuses = statuses.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        snapshot.entries = entries.map { ($0[0], $0[1]) }
-        snapshot.remotes = remotes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        return snapshot
+        var rows = PresenceRows()
+        for case .save(let record) in effects { rows.write(record) }
+        return rows.snapshot
     }
 }

@@ -13,17 +13,20 @@ struct SimulatedJournal: Sendable {
         var server: ServerName
     }
 
-    private struct Entry: Hashable {
-        var observer: UserID
+    /// What tells two permissions apart: the pair, and whether it is a request or an answer.
+    private struct PermissionKey: Hashable {
         var observed: UserID
+        var observer: UserID
+        var isInvite: Bool
     }
 
-    private(set) var statuses: [UserID: StoredStatus] = [:]
-    private var entries: Set<Entry> = []
-    private var remotes: [UserID: StoredRemote] = [:]
+    /// The rows of users, lists and rooms that are on disk.
+    private(set) var rows = PresenceRows()
     private var given: [Promise: Instant] = [:]
     private var asked: [UserID: Instant?] = [:]
     private var dialects: [ServerName: Dialect] = [:]
+    /// In the order in which keys came.
+    private var permissions: [(key: PermissionKey, message: PermissionMessage)] = []
     private var pending: [(record: PresenceInstance.Record, at: Instant)] = []
 
     mutating func append(_ records: [PresenceInstance.Record], at now: Instant) {
@@ -51,34 +54,30 @@ struct SimulatedJournal: Sendable {
 
     var snapshot: PresenceInstance.Snapshot {
         var snapshot = PresenceInstance.Snapshot()
-        snapshot.presence.statuses = statuses.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        snapshot.presence.entries = entries.sorted {
-            ($0.observer, $0.observed) < ($1.observer, $1.observed)
-        }.map { ($0.observer, $0.observed) }
-        snapshot.presence.remotes = remotes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        snapshot.presence = rows.snapshot
         snapshot.federation.given = given.sorted {
             ($0.key.user, $0.key.server) < ($1.key.user, $1.key.server)
         }.map { ($0.key.user, $0.key.server, $0.value) }
         snapshot.federation.asked = asked.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         snapshot.federation.dialects = dialects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        snapshot.federation.permissions = permissions.map(\.message)
         return snapshot
     }
 
+    /// What belongs together is on disk together: a row of a list, and what another server is to be told of it.
     private static func isDurable(_ record: PresenceInstance.Record) -> Bool {
         switch record {
-        case .presence(.status), .presence(.entry), .presence(.entryRemoved): true
-        case .presence(.remote), .federation: false
+        case .presence(.remote), .presence(.remoteRemoved): false
+        case .presence(.member), .presence(.memberRemoved): false
+        case .presence: true
+        case .federation(.permissionQueued): true
+        case .federation: false
         }
     }
 
     private mutating func write(_ record: PresenceInstance.Record) {
         switch record {
-        case .presence(.status(let user, let status)): statuses[user] = status
-        case .presence(.entry(let observer, let observed)):
-            entries.insert(Entry(observer: observer, observed: observed))
-        case .presence(.entryRemoved(let observer, let observed)):
-            entries.remove(Entry(observer: observer, observed: observed))
-        case .presence(.remote(let user, let remote)): remotes[user] = remote
+        case .presence(let record): rows.write(record)
         case .federation(.promiseGiven(let user, let server, let until)):
             given[Promise(user: user, server: server)] = until
         case .federation(.promiseGivenEnded(let user, let server)):
@@ -86,6 +85,28 @@ struct SimulatedJournal: Sendable {
         case .federation(.promiseAsked(let user, let until)): asked.updateValue(until, forKey: user)
         case .federation(.promiseAskedEnded(let user)): asked.removeValue(forKey: user)
         case .federation(.peer(let server, let dialect)): dialects[server] = dialect
+        case .federation(.permissionQueued(let message)):
+            let key = SimulatedJournal.key(of: message)
+            // Queued again after it was delivered, with the older row still on its way to the disk.
+            pending.removeAll { SimulatedJournal.isEnd(of: key, $0.record) }
+            if let place = permissions.firstIndex(where: { $0.key == key }) {
+                permissions[place].message = message
+            } else {
+                permissions.append((key, message))
+            }
+        case .federation(.permissionDelivered(let message)):
+            let key = SimulatedJournal.key(of: message)
+            permissions.removeAll { $0.key == key }
         }
+    }
+
+    private static func isEnd(of key: PermissionKey, _ record: PresenceInstance.Record) -> Bool {
+        guard case .federation(.permissionDelivered(let message)) = record else { return false }
+        return SimulatedJournal.key(of: message) == key
+    }
+
+    private static func key(of message: PermissionMessage) -> PermissionKey {
+        PermissionKey(
+            observed: message.observed, observer: message.observer, isInvite: message.kind == .invite)
     }
 }

@@ -1,3 +1,5 @@
+import FederationEngine
+import PresenceEngine
 import PresenceModel
 
 extension World {
@@ -9,6 +11,8 @@ extension World {
         public var transactions = 0
         /// States in them.
         public var states = 0
+        /// Permissions in them.
+        public var permissions = 0
         /// Wakes of streams.
         public var wakes = 0
         /// Users shown to clients.
@@ -45,7 +49,8 @@ extension SimulationReport: CustomStringConvertible {
         let padded = String(repeating: "0", count: 16 - digits.count) + digits
         let first =
             "seed \(seed) digest \(padded) steps \(tally.steps) transactions \(tally.transactions) "
-            + "states \(tally.states) wakes \(tally.wakes) sightings \(tally.sightings) kills \(tally.kills)"
+            + "states \(tally.states) permissions \(tally.permissions) wakes \(tally.wakes) "
+            + "sightings \(tally.sightings) kills \(tally.kills)"
         let wrongs = faults.map { "fault: \($0)" } + disagreements.map { "disagreement: \($0)" }
         return ([first] + wrongs).joined(separator: "\n")
     }
@@ -56,7 +61,18 @@ public enum Simulation {
     /// Lets the world of `seed` run for `hours`, heals it, lets it run a little more, waits until it is calm, and says
     /// what came of it.
     public static func run(seed: UInt64, hours: Double, servers: Int = 2) throws -> SimulationReport {
-        var world = try World(seed: seed, servers: servers)
+        try run(seed: seed, hours: hours, servers: servers, presence: nil, federation: nil)
+    }
+
+    /// As ``run(seed:hours:servers:)``, with engines that are broken on purpose.
+    package static func run(
+        seed: UInt64, hours: Double, servers: Int = 2, presence: PresenceEngine.Canary?,
+        federation: FederationEngine.Canary?
+    ) throws -> SimulationReport {
+        var world = try World(seed: seed, servers: servers) { climate in
+            climate.presence.canary = presence
+            climate.federation.canary = federation
+        }
         world.run(for: .milliseconds(Int64(hours * 3_600_000)))
         world.heal()
         // What is said late has no renewal to hide behind.

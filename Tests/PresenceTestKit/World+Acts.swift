@@ -1,7 +1,7 @@
 import PresenceEngine
 import PresenceModel
 
-// What users do.
+// What users do with their devices.
 extension World {
     /// One thing that one user does, and the time of the next.
     mutating func act() {
@@ -11,47 +11,64 @@ extension World {
         let client = Int.random(in: clients.indices, using: &generator)
         let key = clients[client].key
         let site = clients[client].site
-        switch Int.random(in: 0..<100, using: &generator) {
-        case 0..<20: perform(.deviceActed(key), at: site)
-        case 20..<28: perform(.deviceSeen(key), at: site)
-        case 28..<48: choose(on: key, at: site)
-        case 48..<68: openStream(client)
-        case 68..<76: closeStream(client)
-        case 76..<80: vanish(client)
-        case 80..<82: perform(.deviceRevoked(key), at: site)
-        case 82..<91: changeList(of: key.user, at: site, isAddition: true)
-        case 91..<98: changeList(of: key.user, at: site, isAddition: false)
-        default: flicker(on: key, at: site)
+        guard sites[site].instance != nil else { return }
+        switch Int.random(in: 0..<(80 + 30 * climate.sociability), using: &generator) {
+        case 0..<10: perform(.deviceActed(key), at: site)
+        case 10..<13: perform(.deviceSeen(key), at: site)
+        case 13..<20: perform(.deviceSynced(key, generator.pick(SetPresence.allCases)), at: site)
+        case 20..<27: report(on: key, at: site)
+        case 27..<28: perform(.deviceReportWithdrawn(key), at: site)
+        case 28..<42: choose(on: key, at: site)
+        case 42..<47: insist(on: key, at: site)
+        case 47..<62: openStream(client, generator.pick([.online, .online, .online, .unavailable, .offline]))
+        case 62..<70: closeStream(client)
+        case 70..<74: vanish(client)
+        case 74..<76: perform(.deviceRevoked(key), at: site)
+        case 76..<80: flicker(on: key, at: site)
+        default: actTowardsOthers(key.user, at: site)
         }
     }
 
     private mutating func choose(on key: DeviceKey, at site: Int) {
         let state = generator.pick([ChosenState.online, .online] + ChosenState.allCases)
-        let text = generator.pick([nil, "tea", "a walk", "🫖 tea, then a walk"])
-        perform(.statusChosen(key, state, text: text), at: site)
+        perform(.statusChosen(key, state, text: text()), at: site)
+    }
+
+    private mutating func text() -> String? { generator.pick([nil, "tea", "a walk", "🫖 tea, then a walk"]) }
+
+    private mutating func insist(on key: DeviceKey, at site: Int) {
+        guard generator.happens(650) else { return perform(.overrideSet(key, nil), at: site) }
+        var override = PresenceOverride(state: generator.pick(ChosenState.allCases))
+        if generator.happens(500) { override.text = .replaced(text()) }
+        if generator.happens(700) {
+            override.until = now.advanced(byMilliseconds: Int64.random(in: 0...1_200_000, using: &generator))
+        }
+        perform(.overrideSet(key, override), at: site)
+    }
+
+    private mutating func report(on key: DeviceKey, at site: Int) {
+        var report = DeviceReport()
+        switch Int.random(in: 0..<6, using: &generator) {
+        case 0: break
+        case 1: report.idleness = .active
+        default: report.idleness = .idle(milliseconds: generator.pick([-5, 0, 0, 10_000, 120_000, 600_000]))
+        }
+        let type = generator.pick([nil, nil, "mobile", "desktop", "web"])
+        report.type = type.flatMap { try? DeviceType(parsing: $0) }
+        perform(.deviceReported(key, report), at: site)
     }
 
     /// There and back: what cancels out is not told. Who is offline to others stays it.
     private mutating func flicker(on key: DeviceKey, at site: Int) {
-        guard let before = sites[site].instance?.presence.chosen(by: key.user) else { return }
-        let isAway = before.state == .offline || before.state == .hidden
-        perform(.statusChosen(key, isAway ? before.state : .busy, text: "one moment"), at: site)
-        perform(.statusChosen(key, before.state, text: before.statusText), at: site)
+        guard let before = sites[site].instance?.presence.ownState(of: key.user) else { return }
+        let isAway = before.chosen == .offline || before.chosen == .hidden
+        perform(.statusChosen(key, isAway ? before.chosen : .busy, text: "one moment"), at: site)
+        perform(.statusChosen(key, before.chosen, text: before.statusText), at: site)
     }
 
     /// Every program of the user is gone at once.
     private mutating func vanish(_ client: Int) {
         let user = clients[client].key.user
         for other in clients.indices where clients[other].key.user == user { closeStream(other) }
-    }
-
-    private mutating func changeList(of observer: UserID, at site: Int, isAddition: Bool) {
-        let observed = generator.pick(users)
-        guard observed != observer else { return }
-        perform(
-            isAddition
-                ? .entryAdded(observer: observer, observed: observed)
-                : .entryRemoved(observer: observer, observed: observed),
-            at: site)
     }
 }

@@ -11,6 +11,10 @@ extension World {
             arrive(transaction, from: sender, at: receiver, isAnswered: isAnswered, isCopy: isCopy)
         case .outcome(let outcome, let transaction, let sender):
             conclude(transaction, outcome, at: sender)
+        case .notice(let notice, let run):
+            takeNotice(notice, at: run)
+        case .roomsTold(let run):
+            if sites[run.site].boot == run.boot { tellRooms(run) }
         case .reading(let client, let run):
             if sites[run.site].boot == run.boot { read(client) }
         case .reopening(let client):
@@ -36,6 +40,7 @@ extension World {
     mutating func dispatch(_ transaction: OutgoingTransaction, from site: Int) {
         checkDispatch(of: transaction, from: site)
         sites[site].journal.settle()
+        tally.permissions += transaction.permissions.count
         sites[site].underway[transaction.destination] = transaction.id
         sites[site].sent[transaction.destination] = transaction
         tally.transactions += 1
@@ -71,12 +76,7 @@ extension World {
     ) {
         guard sites[sender.site].boot == sender.boot else { return }
         func isUp() -> Bool { sites[receiver.site].boot == receiver.boot && sites[receiver.site].instance != nil }
-        if isUp() {
-            let origin = sites[sender.site].name
-            submit(
-                .federation(.received(from: origin, transaction: transaction.id, transaction.messages)),
-                to: receiver.site)
-        }
+        if isUp() { receive(transaction, from: sites[sender.site].name, at: receiver.site) }
         guard !isCopy else { return }
         guard isUp(), isAnswered else {
             let timeout = Int64.random(in: climate.timeoutMilliseconds, using: &generator)
@@ -86,6 +86,25 @@ extension World {
         // An answer says that it is safe here.
         sites[receiver.site].journal.settle()
         plan(.delivered, of: transaction, at: sender, in: latency())
+    }
+
+    private mutating func receive(_ transaction: OutgoingTransaction, from origin: ServerName, at site: Int) {
+        let isRepeated = isTaken(transaction.id, from: origin, at: site)
+        let before = knowledgeOfStrangers(at: site)
+        submit(
+            .federation(
+                .received(
+                    from: origin, transaction: transaction.id, transaction.messages,
+                    permissions: transaction.permissions)),
+            to: site)
+        guard isRepeated, sites[site].instance != nil else { return }
+        if knowledgeOfStrangers(at: site) != before {
+            fault("\(sites[site].name) takes \(transaction.id) of \(origin) again, which it took before")
+        }
+    }
+
+    private func knowledgeOfStrangers(at site: Int) -> [Knowledge?] {
+        users.filter { !$0.isHosted(by: sites[site].name) }.map { sites[site].instance?.presence.knowledge(of: $0) }
     }
 
     private mutating func conclude(_ transaction: OutgoingTransaction, _ outcome: DeliveryOutcome, at sender: Run) {

@@ -8,21 +8,55 @@ extension World {
     /// One step of one server; nothing if it is down.
     mutating func submit(_ event: PresenceInstance.Event, to site: Int) {
         guard sites[site].instance != nil else { return }
-        if case .presence(let event) = event { model.note(event, on: sites[site].name, at: now) }
+        note(event, at: site)
         let effects = sites[site].instance?.handle(event, at: now) ?? []
         if isTraced { trace.append("\(now) \(sites[site].name): \(event) → \(effects)") }
         carryOut(effects, of: site)
     }
 
-    /// What a client does.
-    mutating func perform(_ event: PresenceEngine.Event, at site: Int) {
-        submit(.presence(event), to: site)
-        // The user is told that it is done when it is on disk, and whatever was waiting with it.
+    /// What the model is told of an event that reaches a server. Of a transaction only what is said of permissions:
+    /// that is a fact here, whatever became of it on its way.
+    private mutating func note(_ event: PresenceInstance.Event, at site: Int) {
+        let name = sites[site].name
         switch event {
-        case .statusChosen, .entryAdded, .entryRemoved:
-            sites[site].journal.settle()
-            isAccessUnchecked = true
-        default: break
+        case .presence(let event):
+            model.note(event, on: name, at: now)
+        case .federation(.received(let origin, let transaction, _, let permissions)):
+            guard !isTaken(transaction, from: origin, at: site) else { return }
+            var taken = sites[site].taken[origin] ?? []
+            if taken.count >= climate.federation.transactionsRemembered { taken.removeFirst() }
+            sites[site].taken[origin] = taken + [transaction]
+            for message in permissions { model.note(.permissionReceived(message), on: name, at: now) }
+            if !permissions.isEmpty { isAccessUnchecked = true }
+        case .federation, .deadlineReached: break
+        }
+    }
+
+    func isTaken(_ transaction: String, from origin: ServerName, at site: Int) -> Bool {
+        sites[site].taken[origin]?.contains(transaction) ?? false
+    }
+
+    /// What a client does. What cannot be done is refused by the engine and the model alike, and done all the same: it
+    /// must change nothing.
+    mutating func perform(_ event: PresenceEngine.Event, at site: Int) {
+        guard let engine = sites[site].instance?.presence else { return }
+        let refusal = engine.refusal(of: event)
+        let expected = model.refusal(of: event, on: sites[site].name)
+        if refusal != expected {
+            fault("\(event) is refused as \(String(describing: refusal)), not \(String(describing: expected))")
+        }
+        submit(.presence(event), to: site)
+        guard !World.isContact(event) else { return }
+        // The user is told that it is done when it is on disk, and whatever was waiting with it.
+        sites[site].journal.settle()
+        isAccessUnchecked = true
+    }
+
+    /// Signs of devices, of which nobody waits to be told that they are on disk.
+    private static func isContact(_ event: PresenceEngine.Event) -> Bool {
+        switch event {
+        case .deviceSeen, .deviceActed, .deviceSynced, .streamOpened, .streamClosed: true
+        default: false
         }
     }
 
@@ -35,12 +69,15 @@ extension World {
                 server: name, configuration: climate.federation, boot: sites[site].boot, seed: generator.next()))
         checkDurability(site)
         let snapshot = sites[site].journal.snapshot
-        model.restart(name, with: sites[site].journal.statuses, at: now)
+        model.restart(name, from: snapshot.presence, at: now)
         let effects = instance.start(from: snapshot, at: now)
         sites[site].instance = instance
         isAccessUnchecked = true
         if isTraced { trace.append("\(now) \(name): started → \(effects)") }
         carryOut(effects, of: site)
+        agenda.plan(
+            .roomsTold(Run(site: site, boot: sites[site].boot)),
+            at: now.advanced(byMilliseconds: Int64.random(in: 0...5_000, using: &generator)))
     }
 
     /// kill -9.
@@ -52,6 +89,9 @@ extension World {
         sites[site].underway = [:]
         sites[site].sent = [:]
         sites[site].embargo = [:]
+        sites[site].taken = [:]
+        sites[site].wanted = []
+        sites[site].unwanted = [:]
         sites[site].listeners = [:]
         sites[site].journal.crash(at: now, using: &generator)
         let back = now.advanced(byMilliseconds: Int64.random(in: 3_000...60_000, using: &generator))
@@ -79,65 +119,5 @@ extension World {
         for case .send(let transaction) in effects { dispatch(transaction, from: site) }
         for case .wake(let stream) in effects { wake(stream, at: site) }
         if falls { kill(site) }
-    }
-
-    // MARK: Clients
-
-    mutating func openStream(_ client: Int) {
-        let site = clients[client].site
-        guard clients[client].stream == nil, sites[site].instance != nil else { return }
-        sites[site].streamCount += 1
-        let stream = StreamID(sites[site].streamCount)
-        sites[site].listeners[stream] = client
-        clients[client].stream = stream
-        // A client may go on where it was, or begin anew; after a restart of its server it must.
-        if clients[client].boot != sites[site].boot || generator.happens(300) {
-            clients[client].position = nil
-            clients[client].view = [:]
-        }
-        clients[client].boot = sites[site].boot
-        clients[client].hasUnread = true
-        perform(.streamOpened(stream, clients[client].key), at: site)
-        read(client)
-    }
-
-    mutating func closeStream(_ client: Int) {
-        let site = clients[client].site
-        guard let stream = clients[client].stream else { return }
-        clients[client].stream = nil
-        sites[site].listeners[stream] = nil
-        perform(.streamClosed(stream), at: site)
-    }
-
-    private mutating func wake(_ stream: StreamID, at site: Int) {
-        guard let client = sites[site].listeners[stream] else { return }
-        tally.wakes += 1
-        if climate.readingMilliseconds == 0 { return read(client) }
-        guard !clients[client].hasUnread else { return }
-        clients[client].hasUnread = true
-        let later = now.advanced(byMilliseconds: Int64.random(in: 0...climate.readingMilliseconds, using: &generator))
-        agenda.plan(.reading(client: client, Run(site: site, boot: sites[site].boot)), at: later)
-    }
-
-    mutating func read(_ client: Int) {
-        let site = clients[client].site
-        guard let stream = clients[client].stream, let engine = sites[site].instance?.presence else { return }
-        guard engine.isOpen(stream) else {
-            clients[client].stream = nil
-            sites[site].listeners[stream] = nil
-            return
-        }
-        let observer = clients[client].key.user
-        let changes = engine.changes(for: observer, after: clients[client].position)
-        if let position = clients[client].position, changes.position < position {
-            fault("\(observer) stood at \(position) and is told to stand at \(changes.position)")
-        }
-        for sighting in changes.sightings {
-            if !model.maySee(observer, sighting.user) { fault("\(observer) is shown \(sighting.user)") }
-            clients[client].view[sighting.user] = sighting.knowledge
-        }
-        tally.sightings += changes.sightings.count
-        clients[client].position = changes.position
-        clients[client].hasUnread = false
     }
 }

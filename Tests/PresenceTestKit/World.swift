@@ -3,12 +3,12 @@ import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 
-/// Several servers with their users, devices and clients, a network between them and a clock of their own: an hour
-/// takes moments, and a seed decides everything.
+/// Several servers with their users, devices and clients, rooms, a network between them and a clock of their own: an
+/// hour takes moments, and a seed decides everything.
 ///
 /// After every instant the engines are compared with a naive model, and with what must always hold; what does not is
 /// put down in ``faults``, and the world stops. After ``heal()`` and ``calmDown()``, ``disagreements`` says who
-/// still sees something else than the truth.
+/// still believes something else than the truth.
 public struct World: Sendable {
     /// One server.
     struct Site: Sendable {
@@ -23,11 +23,19 @@ public struct World: Sendable {
         /// The server falls after its next step.
         var isDoomed = false
         var residents: [UserID] = []
+        /// What happens in rooms is heard of here so much later.
+        var noticeDelay: Int64 = 0
 
         // What the checks remember of this run of the server.
         var underway: [ServerName: String] = [:]
         var sent: [ServerName: OutgoingTransaction] = [:]
         var embargo: [ServerName: Instant] = [:]
+        /// Transactions taken, the latest last: those that the server must know again.
+        var taken: [ServerName: [String]] = [:]
+        /// Users of other servers whom someone here wanted to know of at the last look, and when the last one was
+        /// no longer wanted.
+        var wanted: Set<UserID> = []
+        var unwanted: [UserID: Instant] = [:]
         /// Something happened there since the last look.
         var hasStepped = false
     }
@@ -39,9 +47,12 @@ public struct World: Sendable {
         var stream: StreamID?
         var hasUnread = false
         /// Where the client stands in the changes of the run `boot` of its server.
-        var position: UInt64?
+        var position: PresenceEngine.Position?
         var boot: UInt64 = 0
+        /// What it shows of others, as long as they may be seen.
         var view: [UserID: Knowledge] = [:]
+        /// What it shows of its own user.
+        var own: PresenceEngine.OwnState?
     }
 
     /// The virtual clock.
@@ -61,7 +72,13 @@ public struct World: Sendable {
     var climate: Climate
     var sites: [Site] = []
     var clients: [Client] = []
+    /// Those with devices.
     var users: [UserID] = []
+    /// Users without devices, of whom their servers do not know at first.
+    var ghosts: [UserID] = []
+    var rooms: [RoomID] = []
+    /// Who is in which room in truth; servers hear of it later.
+    var gatherings: [RoomID: Set<UserID>] = [:]
     var agenda = Agenda()
     var model: NaiveModel
     /// Pairs of sites, the lower first, whose network is down.
@@ -71,17 +88,28 @@ public struct World: Sendable {
     // What the checks remember.
     var everPublished: [UserID: Set<NaiveModel.Look>] = [:]
     var lastTruth: [UserID: NaiveModel.Look] = [:]
-    var frozenAges: [UserID: Instant?] = [:]
     var truthChanged: Instant
     var isAccessUnchecked = true
 
     /// - Parameters:
     ///   - seed: limits, faults, pace, and everything that happens.
     ///   - servers: at least 1.
-    public init(seed: UInt64, servers: Int = 2) throws {
+    public init(seed: UInt64, servers: Int = 2) throws { try self.init(seed: seed, servers: servers) { _ in } }
+
+    /// - Parameter adjust: a last word on the climate that the seed made.
+    init(seed: UInt64, servers: Int, adjust: (inout Climate) -> Void) throws {
         precondition(servers > 0, "a world without servers")
         generator = SeededGenerator(seed: seed)
         climate = Climate(using: &generator)
+        for name in ["!kitchen:s0.example", "!garden:s1.example", "!square"] {
+            rooms.append(try RoomID(parsing: name))
+        }
+        if generator.happens(400) { climate.presence.excludedRooms = [rooms[2]] }
+        if generator.happens(200) {
+            let server = try ServerName(parsing: "s0.example")
+            climate.presence.listPolicyByServer[server] = generator.pick([.denyAll, .acceptAll, .acceptSharedRoom])
+        }
+        adjust(&climate)
         model = NaiveModel(limits: climate.presence)
         nextAct = now
         truthChanged = now
@@ -92,16 +120,15 @@ public struct World: Sendable {
             guard let holds = climate.linkHolds else { continue }
             for other in 0..<site { agenda.plan(.linkFails(other, site), at: now + generator.about(holds)) }
         }
-        for observer in users {
-            for observed in users where observed != observer && generator.happens(700) {
-                perform(.entryAdded(observer: observer, observed: observed), at: site(of: observer))
-            }
-        }
+        settleIn()
     }
 
     private mutating func populate(_ site: Int) throws {
         let server = try ServerName(parsing: "s\(site).example")
         sites.append(Site(name: server))
+        if climate.noticeMilliseconds > 0 {
+            sites[site].noticeDelay = Int64.random(in: 0...climate.noticeMilliseconds, using: &generator)
+        }
         for person in 0..<climate.usersPerServer {
             let user = try UserID(parsing: "@u\(person):s\(site).example")
             users.append(user)
@@ -113,6 +140,23 @@ public struct World: Sendable {
                 if number == 0 { clients.append(Client(key: key, site: site)) }
             }
         }
+        let ghost = try UserID(parsing: "@ghost:s\(site).example")
+        ghosts.append(ghost)
+        sites[site].residents.append(ghost)
+    }
+
+    /// Everybody is known, many have many on their lists, and are in rooms.
+    private mutating func settleIn() {
+        for user in users { perform(.userKnown(user), at: site(of: user)) }
+        for room in rooms {
+            for user in users where generator.happens(250) { join(user, room) }
+        }
+        for observer in users {
+            for observed in users where observed != observer && generator.happens(600) {
+                add(observed, to: observer)
+            }
+        }
+        for user in users where generator.happens(600) { answerAll(user) }
     }
 
     /// Lets time pass. When `quiet`, users do nothing: their devices stay as they are.
@@ -137,6 +181,7 @@ public struct World: Sendable {
 
     /// Ends all faults: the network is whole and quick, servers that are down come up, most clients listen.
     public mutating func heal() {
+        guard faults.isEmpty else { return }
         // One last fall, with nothing after it that would say everything anew.
         for site in sites.indices where climate.serverHolds != nil && generator.happens(500) {
             if sites[site].instance != nil { kill(site) }

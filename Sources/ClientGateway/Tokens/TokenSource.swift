@@ -11,6 +11,8 @@ public final class TokenSource: Sendable {
     public struct Change: Hashable, Sendable {
         /// Devices that lost a token, sorted; what was opened with it must end.
         public var vanished: [DeviceKey]
+        /// Users who had no token before, sorted.
+        public var arrived: [UserID]
         /// Why the file could not be taken, said once for each time the file changed; the tokens of before stand.
         public var problem: TokenFileError?
     }
@@ -19,6 +21,7 @@ public final class TokenSource: Sendable {
     private struct Watch {
         var sighting: FileSighting
         var vanished: Set<DeviceKey> = []
+        var arrived: Set<UserID> = []
         var problem: TokenFileError?
     }
 
@@ -45,13 +48,23 @@ public final class TokenSource: Sendable {
         return table.withLock { $0.device(for: digest) }
     }
 
+    /// Whether the user has a token; a file that changed is looked at.
+    public func knows(_ user: UserID) -> Bool {
+        if table.withLock({ $0.users.contains(user) }) { return true }
+        watch.withLock { look(&$0) }
+        return table.withLock { $0.users.contains(user) }
+    }
+
+    /// Everyone who has a token, sorted.
+    public var users: [UserID] { table.withLock { $0.users.sorted() } }
+
     /// Looks at the file and says what changed since the last call, also what ``authenticate(_:)`` came upon.
     public func refresh() -> Change {
         watch.withLock { watch in
             look(&watch)
-            defer { (watch.vanished, watch.problem) = ([], nil) }
+            defer { (watch.vanished, watch.arrived, watch.problem) = ([], [], nil) }
             let vanished = watch.vanished.sorted { ($0.user, $0.device) < ($1.user, $1.device) }
-            return Change(vanished: vanished, problem: watch.problem)
+            return Change(vanished: vanished, arrived: watch.arrived.sorted(), problem: watch.problem)
         }
     }
 
@@ -69,6 +82,7 @@ public final class TokenSource: Sendable {
                 return table
             }
             watch.vanished.formUnion(older.devices(vanishedIn: newer))
+            watch.arrived.formUnion(newer.users.subtracting(older.users))
             watch.problem = nil
         } catch {
             watch.problem = error

@@ -11,6 +11,8 @@ public struct TokenTable: Sendable {
     public static let tokenLimitBytes = 1024
 
     private let devices: [TokenDigest: DeviceKey]
+    /// Everyone who has a token.
+    public let users: Set<UserID>
 
     /// No token at all.
     public static let empty = TokenTable([])
@@ -18,6 +20,7 @@ public struct TokenTable: Sendable {
     /// Of entries with the same digest the last one holds; ``TokenFile`` refuses such a file.
     public init(_ entries: some Sequence<TokenEntry>) {
         devices = Dictionary(entries.map { ($0.digest, $0.key) }) { _, last in last }
+        users = Set(devices.values.map(\.user))
     }
 
     /// The number of tokens.

@@ -27,6 +27,13 @@ struct ProcessUse: Sendable {
     /// The most memory it ever had.
     var peakMemoryBytes: Double
 
+    /// What this process has in memory at this moment.
+    static var residentBytes: Int {
+        let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
+        guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
+        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
     /// `nil` if there is no such process.
     init?(pid: Int32) {
         guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),

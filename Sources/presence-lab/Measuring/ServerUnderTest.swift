@@ -5,11 +5,13 @@ import NIOPosix
 /// A real `presenced serve` on free loopback ports, as a child process with a folder of its own.
 final class ServerUnderTest {
     static let name = "lab.localhost"
-    private static let startLimit = Duration.seconds(20)
+    private static let startLimit = Duration.seconds(60)
     private static let stopLimit = Duration.seconds(15)
 
     let clientPort: Int
     let federationPort: Int
+    let adminPort: Int
+    private let adminTokenPath: String
     private let process: Process
     private let logPath: String
 
@@ -24,7 +26,7 @@ final class ServerUnderTest {
         guard FileManager.default.isExecutableFile(atPath: presenced) else {
             throw LabError("\(presenced) cannot be run; say where it is with --presenced")
         }
-        let ports = try await freePorts(2)
+        let ports = try await freePorts(3)
         try folder.write(LabUser.tokenFile(for: users), to: "tokens.json")
         let federationSection =
             federation.map { "federation:\n  enabled: true\n  listen: 127.0.0.1:\(ports[1])\n\($0)" } ?? ""
@@ -35,6 +37,9 @@ final class ServerUnderTest {
               listen: 127.0.0.1:\(ports[0])
             tokens:
               file: tokens.json
+            admin:
+              enabled: true
+              listen: 127.0.0.1:\(ports[2])
             log:
               level: warning
             \(settings)
@@ -42,9 +47,9 @@ final class ServerUnderTest {
 
             """
         let path = try folder.write(configuration, to: "presenced.yaml")
-        let server = try ServerUnderTest(presenced, configuration: path, ports, log: folder.file("presenced.log"))
+        let server = try ServerUnderTest(presenced, configuration: path, ports, in: folder)
         do {
-            try await server.waitUntilListening(on: federation == nil ? [ports[0]] : ports)
+            try await server.waitUntilListening(on: federation == nil ? [ports[0], ports[2]] : ports)
         } catch {
             await server.stop()
             throw error
@@ -52,9 +57,12 @@ final class ServerUnderTest {
         return server
     }
 
-    private init(_ presenced: String, configuration: String, _ ports: [Int], log: String) throws {
+    private init(_ presenced: String, configuration: String, _ ports: [Int], in folder: LabFolder) throws {
         clientPort = ports[0]
         federationPort = ports[1]
+        adminPort = ports[2]
+        adminTokenPath = folder.file("admin.token")
+        let log = folder.file("presenced.log")
         logPath = log
         guard FileManager.default.createFile(atPath: log, contents: nil), let output = FileHandle(forWritingAtPath: log)
         else { throw LabError("cannot write \(log)") }
@@ -75,6 +83,13 @@ final class ServerUnderTest {
         while process.isRunning, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
         if process.isRunning { kill(pid, SIGKILL) }
         process.waitUntilExit()
+    }
+
+    /// The operator's token, which the server made at its start.
+    var adminToken: String {
+        get throws {
+            try String(contentsOfFile: adminTokenPath, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
     }
 
     func use() throws -> ProcessUse {

@@ -5,10 +5,10 @@ import NIOCore
 import NIOSSL
 import PresenceModel
 
-/// Signed presence transactions over TLS, from several servers that do not exist, about users whom a local user has
-/// on the watch list, so that every state is really taken in.
+/// Signed presence transactions over TLS, from several servers that do not exist, about users who share a room with a
+/// local user, so that every state is really taken in.
 struct TransactionLoad: Sendable {
-    /// One watch list holds all users.
+    /// One room holds all users.
     static let connectionLimit = 16
     /// As many are signed beforehand as could be wanted.
     static let transactionsPerSecond = 6000
@@ -58,7 +58,7 @@ struct TransactionLoad: Sendable {
     private func measure(
         _ server: ServerUnderTest, _ peers: [PretendServer], _ watcher: LabUser, _ authority: PrivateAuthority
     ) async throws -> Measurement {
-        try await watch(peers.flatMap(\.users), by: watcher, server)
+        try await gather(peers.flatMap(\.users).map(\.text) + [watcher.id], server)
         let total = min(Int(seconds + 1) * TransactionLoad.transactionsPerSecond, TransactionLoad.transactionLimit)
         let sent = Instant(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
         let destination = try ServerName(parsing: ServerUnderTest.name)
@@ -95,16 +95,15 @@ struct TransactionLoad: Sendable {
             ])
     }
 
-    private func watch(_ users: [UserID], by watcher: LabUser, _ server: ServerUnderTest) async throws {
-        let requests = users.map { user in
-            let path = "/_matrix/client/unstable/org.presenced/presence/watch/\(PercentEncoding.encode(user.text))"
-            let headers = [("Authorization", "Bearer \(watcher.token)")]
-            return PreparedRequest("PUT", path, headers: headers, body: ByteBuffer(string: "{}"))
-        }
-        let generator = LoadGenerator(port: server.clientPort, warmUp: .zero)
-        let result = try await generator.run([requests], repeats: false, seconds: 60)
-        guard result.answerCount == requests.count, result.refusedCount == 0 else {
-            throw LabError("the watch list could not be filled: \(result.lastAnswers)")
+    private func gather(_ members: [String], _ server: ServerUnderTest) async throws {
+        let path = "/_presenced/admin/v1/rooms/\(PercentEncoding.encode("!lab:\(ServerUnderTest.name)"))/members"
+        let body = CanonicalJSON.encode(["members": .array(members.map { .string($0) })])
+        let request = PreparedRequest(
+            "PUT", path, headers: [("Authorization", "Bearer \(try server.adminToken)")], body: ByteBuffer(bytes: body))
+        let generator = LoadGenerator(port: server.adminPort, warmUp: .zero)
+        let result = try await generator.run([[request]], repeats: false, seconds: 60)
+        guard result.answerCount == 1, result.refusedCount == 0 else {
+            throw LabError("the room could not be filled: \(result.lastAnswers)")
         }
     }
 

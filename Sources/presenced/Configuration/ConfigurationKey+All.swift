@@ -3,7 +3,7 @@ import PresenceModel
 extension ConfigurationKey {
     /// Every key, in the order of `Config/presenced.yaml`.
     static let all: [ConfigurationKey] =
-        top + client + tokens + federation + federationTimes + presence + social + store + log
+        top + client + tokens + admin + federation + federationTimes + presence + lists + social + store + log
 
     private static let withWatchdogs = Effect.reserved(until: "the peer watchdogs")
     private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
@@ -20,6 +20,7 @@ extension ConfigurationKey {
         ConfigurationKey("client.body_limit", \.client.bodyLimitBytes, .size(1024...(16 << 20))),
         ConfigurationKey("client.accept_busy", \.client.acceptBusy, .toggle),
         ConfigurationKey("client.busy_as", \.client.busyAs, .choice),
+        ConfigurationKey("client.unknown_as", \.client.unknownAs, .choice),
         ConfigurationKey("client.stream_keepalive", \.client.streamKeepalive, .duration(.seconds(1), .minutes(5))),
         ConfigurationKey("client.long_poll_limit", \.client.longPollLimit, .duration(.seconds(1), .minutes(10))),
         ConfigurationKey("client.rate_limit.per_second", \.client.rateLimit.perSecond, .number(0...10_000)),
@@ -28,6 +29,12 @@ extension ConfigurationKey {
 
     private static let tokens: [ConfigurationKey] = [
         ConfigurationKey("tokens.file", \.tokens.file, .path(relativeTo: "data_directory"))
+    ]
+
+    private static let admin: [ConfigurationKey] = [
+        ConfigurationKey("admin.enabled", \.admin.enabled, .toggle),
+        ConfigurationKey("admin.listen", \.admin.listen, .address),
+        ConfigurationKey("admin.token_file", \.admin.tokenFile, .path(relativeTo: "data_directory")),
     ]
 
     private static let federation: [ConfigurationKey] = [
@@ -87,7 +94,21 @@ extension ConfigurationKey {
         ConfigurationKey(
             "presence.status_text_limit", \.presence.statusTextLimitBytes, .size(1...StatusText.limitBytes)),
         ConfigurationKey("presence.devices_per_user", \.presence.devicesPerUser, .count(1...1000)),
-        ConfigurationKey("presence.watch_entries_per_user", \.presence.watchEntriesPerUser, .count(1...100_000)),
+        ConfigurationKey("presence.streams_per_user", \.presence.streamsPerUser, .count(1...10_000)),
+        ConfigurationKey("presence.rooms_per_user", \.presence.roomsPerUser, .count(1...1_000_000)),
+        ConfigurationKey("presence.excluded_rooms", \.presence.excludedRooms, .rooms),
+        ConfigurationKey("presence.hidden_polls", \.presence.hiddenPolls, .toggle),
+        ConfigurationKey("presence.interest_limit", \.presence.interestLimit, .duration(.seconds(1), .hours(24))),
+    ]
+
+    private static let lists: [ConfigurationKey] = [
+        ConfigurationKey("lists.policy", \.lists.policy, .choice),
+        ConfigurationKey("lists.policy_by_server", \.lists.policyByServer, .policiesByServer),
+        ConfigurationKey("lists.grant_mutually", \.lists.grantMutually, .toggle),
+        ConfigurationKey("lists.entries_per_user", \.lists.entriesPerUser, .count(1...100_000)),
+        ConfigurationKey("lists.requests_per_user", \.lists.requestsPerUser, .count(1...100_000)),
+        ConfigurationKey("lists.consents_per_user", \.lists.consentsPerUser, .count(1...100_000)),
+        ConfigurationKey("lists.groups_per_user", \.lists.groupsPerUser, .count(1...64)),
     ]
 
     private static let social: [ConfigurationKey] = [

@@ -33,6 +33,23 @@ struct ConsistencyRule: Sendable {
             guard federation.enabled, federation.listen == client.listen, client.listen.port != 0 else { return nil }
             return "'\(federation.listen)' is client.listen already; write another port"
         },
+        ConsistencyRule(
+            keys: ["admin.listen", "client.listen", "federation.listen", "admin.enabled", "federation.enabled"]
+        ) { configuration in
+            let admin = configuration.admin
+            guard admin.enabled, admin.listen.port != 0 else { return nil }
+            if admin.listen == configuration.client.listen {
+                return "'\(admin.listen)' is client.listen already; write another port"
+            }
+            guard configuration.federation.enabled, admin.listen == configuration.federation.listen else { return nil }
+            return "'\(admin.listen)' is federation.listen already; write another port"
+        },
+        ConsistencyRule(keys: ["lists.consents_per_user", "lists.requests_per_user"]) { configuration in
+            let lists = configuration.lists
+            guard lists.consentsPerUser < lists.requestsPerUser else { return nil }
+            return
+                "\(lists.consentsPerUser) is below lists.requests_per_user (\(lists.requestsPerUser)), which it holds"
+        },
     ]
 
     private static func tooShort(_ duration: Duration, than other: Duration, of key: String) -> String? {

@@ -1,7 +1,7 @@
 /// What an unknown key may have been meant to be.
 enum NearestName {
-    /// The key or section that `path` probably means: one spelled nearly so in the same section, or one of that very
-    /// name elsewhere; `nil` if nothing is near.
+    /// The key or section that `path` probably means: one spelled nearly so in the same section, but one of that very
+    /// name elsewhere goes before what takes more than a letter; `nil` if nothing is near.
     static func suggestion(for path: String, among known: [String]) -> String? {
         let parts = path.split(separator: ".")
         guard let name = parts.last.map(String.init) else { return nil }
@@ -10,7 +10,9 @@ enum NearestName {
         let near = siblings.map { (path: $0, distance: distance(name, lastPart(of: $0))) }
             .filter { $0.distance <= max(1, name.count / 3) }
             .min { ($0.distance, $0.path) < ($1.distance, $1.path) }
-        return near?.path ?? known.first { lastPart(of: $0) == name }
+        let namesake = known.first { lastPart(of: $0) == name }
+        if let near, near.distance <= 1 { return near.path }
+        return namesake ?? near?.path
     }
 
     /// How many characters must be put in, taken out, changed or swapped with their neighbour.

@@ -11,14 +11,19 @@ struct ServerConfiguration: Hashable, Sendable {
     var dataDirectory = "./presenced-data"
     var client = Client()
     var tokens = Tokens()
+    var admin = Admin()
     var federation = Federation()
     var presence = PresenceLimits()
+    var lists = Lists()
     var social = Social()
     var store = Store()
     var log = Log()
 
     /// The token file, below ``dataDirectory`` unless an absolute path was given.
     var tokenFilePath: String { PathText.resolve(tokens.file, in: dataDirectory) }
+
+    /// The file of the operator's token, below ``dataDirectory`` unless an absolute path was given.
+    var adminTokenPath: String { PathText.resolve(admin.tokenFile, in: dataDirectory) }
 
     /// The database, below ``dataDirectory`` unless an absolute path was given.
     var storeFilePath: String { PathText.resolve(store.file, in: dataDirectory) }
@@ -41,6 +46,16 @@ extension ServerConfiguration {
         case unavailable
     }
 
+    /// How clients that do not know presenced's own fields are told that nothing is known of a user.
+    enum UnknownForm: String, Hashable, Sendable, CaseIterable {
+        /// As Synapse does: offline, without an age.
+        case offline
+        /// 404 to who asks; offline in streams.
+        case notFound = "not_found"
+        /// `support.feline.msc4042.v1.disabled`.
+        case disabled
+    }
+
     /// The section `client`: presence endpoints for clients.
     struct Client: Hashable, Sendable {
         var listen = NetworkAddress(host: "127.0.0.1", port: 8008)
@@ -51,6 +66,7 @@ extension ServerConfiguration {
         /// Clients may choose `org.matrix.msc3026.busy`.
         var acceptBusy = true
         var busyAs = BusyForm.msc3026
+        var unknownAs = UnknownForm.offline
         var streamKeepalive = Duration.seconds(15)
         /// The longest time-out of a long-poll; a longer wish is cut to this.
         var longPollLimit = Duration.seconds(60)
@@ -80,7 +96,36 @@ extension ServerConfiguration {
         /// At most ``StatusText/limitBytes``.
         var statusTextLimitBytes = StatusText.limitBytes
         var devicesPerUser = 32
-        var watchEntriesPerUser = 1000
+        var streamsPerUser = 100
+        var roomsPerUser = 10_000
+        /// Sharing one of these makes nobody visible.
+        var excludedRooms: [RoomID] = []
+        /// Users who are hidden or offline by choice cause polls while they are connected.
+        var hiddenPolls = false
+        /// The longest explicit interest; a longer wish is cut to this.
+        var interestLimit = Duration.hours(1)
+    }
+
+    /// The section `lists`: presence lists and the leave to see somebody.
+    struct Lists: Hashable, Sendable {
+        /// For users who picked none.
+        var policy = ListPolicy.ask
+        /// For requests from these servers; deny_all goes before what a user picked.
+        var policyByServer: [ServerName: ListPolicy] = [:]
+        /// A request is granted where the one asked wants to see the asker.
+        var grantMutually = true
+        var entriesPerUser = 1000
+        var requestsPerUser = 200
+        var consentsPerUser = 5000
+        var groupsPerUser = 64
+    }
+
+    /// The section `admin`: the operator's interface.
+    struct Admin: Hashable, Sendable {
+        var enabled = false
+        var listen = NetworkAddress(host: "127.0.0.1", port: 8009)
+        /// As written; ``ServerConfiguration/adminTokenPath`` is where it lies.
+        var tokenFile = "admin.token"
     }
 
     /// The section `social`: read and checked, without effect yet.

@@ -145,28 +145,6 @@ extension ValueForm where Value == NetworkAddress {
     }
 }
 
-extension ValueForm where Value == [ServerName: NetworkAddress] {
-    static var addressesByServer: ValueForm {
-        ValueForm(rule: "server names, each with host:port") { (node, folder) throws(ValueProblem) in
-            guard !node.isNull else { return [:] }
-            guard case .mapping(let mapping) = node else {
-                throw ValueProblem(message: "is a list of lines such as example.org: 10.0.0.1:8448, indented")
-            }
-            var addresses: Value = [:]
-            for (key, value) in mapping {
-                let server = try ValueForm<ServerName>.serverName.read(key, folder)
-                let address = try ValueForm<NetworkAddress>.address.read(value, folder)
-                guard address.port > 0 else { throw ValueProblem(message: "'\(address)' needs a port above 0") }
-                addresses[server] = address
-            }
-            return addresses
-        } write: { addresses in
-            let pairs = addresses.sorted { $0.key < $1.key }.map { "\($0.key.text): \"\($0.value)\"" }
-            return "{\(pairs.joined(separator: ", "))}"
-        }
-    }
-}
-
 extension ValueForm where Value == String {
     /// A path that is kept as written; who uses it knows what it is relative to.
     static func path(relativeTo place: String) -> ValueForm {

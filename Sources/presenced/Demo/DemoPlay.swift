@@ -47,14 +47,18 @@ struct DemoPlay: Sendable {
 
     private func putEveryoneOnEveryList() async throws {
         for observer in stage.users {
-            for observed in stage.users where observed.id != observer.id { try await watch(observed.id, by: observer) }
+            for observed in stage.users where observed.id != observer.id { try await add(observed.id, for: observer) }
         }
-        for user in recording.users { try await watch(user, by: stage.users[3]) }
+        // The recorded server knows nothing of lists: its users share a room with one of ours.
+        let room = try RoomID(parsing: "!recorded:\(DemoStage.names.south)")
+        for user in recording.users + [stage.users[3].id] {
+            try await stage.south.runtime.perform(.roomJoined(user, room))
+        }
     }
 
-    private func watch(_ user: UserID, by observer: DemoStage.User) async throws {
-        let path = "/_matrix/client/unstable/org.presenced/presence/watch/\(PercentEncoding.encode(user.text))"
-        try await ask("PUT", observer.url + path, as: observer, body: "")
+    private func add(_ user: UserID, for observer: DemoStage.User) async throws {
+        let path = "/_matrix/client/unstable/org.presenced/presence/list/\(PercentEncoding.encode(user.text))"
+        try await ask("PUT", observer.url + path, as: observer, body: "{}")
     }
 
     private func act(_ step: (user: Int, state: String, text: String?, words: String)) async throws {

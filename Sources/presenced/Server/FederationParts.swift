@@ -80,12 +80,3 @@ struct FederationParts: Sendable {
         return pinned
     }
 }
-
-extension ServerConfiguration.BusyForm {
-    var value: BusyValue {
-        switch self {
-        case .msc3026: .msc3026
-        case .unavailable: .unavailable
-        }
-    }
-}

@@ -1,3 +1,4 @@
+import AdminGateway
 import ClientGateway
 import HummingbirdCore
 import HummingbirdTLS
@@ -19,12 +20,12 @@ struct Listeners: Sendable {
     let all: [Named]
     let ports: BoundPorts
 
-    /// - Throws: ``StartFailure`` if the certificate or its key cannot be used.
+    /// - Throws: ``StartFailure`` if the certificate or its key, or the operator's token, cannot be used.
     init(
         _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: TokenSource,
         federation: FederationParts?, clock: AnchoredClock, logger: Logger
     ) throws {
-        let ports = BoundPorts(expected: federation == nil ? 1 : 2)
+        let ports = BoundPorts(expected: 1 + (federation == nil ? 0 : 1) + (configuration.admin.enabled ? 1 : 0))
         self.ports = ports
         let group = MultiThreadedEventLoopGroup.singleton
         let plain = HTTPServerBuilder.bounded(idleTimeout: Listeners.idleTimeout)
@@ -50,6 +51,10 @@ struct Listeners: Sendable {
                 "client", configuration.client.listen, plain, clients.routes,
                 configuration.client.cors ? .any : .sameOnly)
         ]
+        if configuration.admin.enabled {
+            let gateway = AdminGateway(runtime: runtime, token: try AdminTokenFile.read(configuration.adminTokenPath))
+            all.append(named("admin", configuration.admin.listen, plain, gateway.routes, .sameOnly))
+        }
         if let federation {
             let gateway = FederationGateway(
                 server: configuration.serverName, signingKeys: federation.signingKeys, keys: federation.keys,

@@ -32,6 +32,7 @@ struct PresenceServer: Sendable {
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
             journal: store, delivery: federation?.sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
+        for user in tokens.users { await runtime.submit(.presence(.userKnown(user))) }
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: tokens, federation: federation, clock: clock, logger: logger)
         return PresenceServer(
@@ -110,6 +111,7 @@ struct PresenceServer: Sendable {
                 saidOfStore = failure
                 let change = tokens.refresh()
                 for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
+                for user in change.arrived { await runtime.submit(.presence(.userKnown(user))) }
                 if let problem = change.problem {
                     logger.error(
                         "the token file changed and cannot be used; the tokens of before hold until it is mended",

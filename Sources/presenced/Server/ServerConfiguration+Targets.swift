@@ -1,6 +1,7 @@
 import ClientGateway
 import FederationEngine
 import MatrixFederation
+import MatrixWire
 import PresenceEngine
 import PresenceRuntime
 import PresenceStore
@@ -25,7 +26,18 @@ extension ServerConfiguration {
         settings.busyEndsAfter = presence.busyEndsAfter
         settings.ageGranularity = presence.ageGranularity
         settings.devicesPerUser = presence.devicesPerUser
-        settings.watchEntriesPerUser = presence.watchEntriesPerUser
+        settings.streamsPerUser = presence.streamsPerUser
+        settings.roomsPerUser = presence.roomsPerUser
+        settings.excludedRooms = Set(presence.excludedRooms)
+        settings.hiddenUsersCare = presence.hiddenPolls
+        settings.interestLimit = presence.interestLimit
+        settings.listPolicy = lists.policy
+        settings.listPolicyByServer = lists.policyByServer
+        settings.grantsMutually = lists.grantMutually
+        settings.listEntriesPerUser = lists.entriesPerUser
+        settings.requestsPerUser = lists.requestsPerUser
+        settings.consentsPerUser = lists.consentsPerUser
+        settings.groupsPerUser = lists.groupsPerUser
         return settings
     }
 
@@ -48,6 +60,7 @@ extension ServerConfiguration {
         settings.bodyLimitBytes = client.bodyLimitBytes
         settings.acceptsBusy = client.acceptBusy
         settings.busyValue = client.busyAs.value
+        settings.unknownAs = client.unknownAs.shape
         settings.streamKeepalive = client.streamKeepalive
         settings.longPollLimit = client.longPollLimit
         settings.ageGranularity = presence.ageGranularity
@@ -69,5 +82,24 @@ extension ServerConfiguration {
         settings.synchronous = store.synchronous == .full ? .full : .normal
         settings.writeBehind = store.writeBehind
         return settings
+    }
+}
+
+extension ServerConfiguration.BusyForm {
+    var value: BusyValue {
+        switch self {
+        case .msc3026: .msc3026
+        case .unavailable: .unavailable
+        }
+    }
+}
+
+extension ServerConfiguration.UnknownForm {
+    var shape: ClientGateway.UnknownShape {
+        switch self {
+        case .offline: .offline
+        case .notFound: .notFound
+        case .disabled: .disabled
+        }
     }
 }

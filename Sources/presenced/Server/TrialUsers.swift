@@ -42,9 +42,11 @@ enum TrialUsers {
                 users.append(user)
                 saved.append(Saved(userID: user.text, accessToken: issued.token.text))
             }
+            for user in users { try await server.runtime.perform(.userKnown(user)) }
             for observer in users {
                 for observed in users where observed != observer {
-                    try await server.runtime.addEntry(of: observed, for: observer)
+                    try await server.runtime.perform(
+                        .entryAdded(observer: observer, observed: observed, note: nil, acl: nil))
                 }
             }
             let created = FileManager.default.createFile(

@@ -31,7 +31,7 @@ import Testing
         #expect(source.authenticate("prs_wrong") == nil)
         #expect(source.authenticate("") == nil)
         #expect(source.authenticate(String(repeating: "x", count: 2000)) == nil)
-        #expect(source.refresh() == .init(vanished: [], problem: nil))
+        #expect(source.refresh() == .init(vanished: [], arrived: [], problem: nil))
     }
 
     @Test func `a new token works at once`() throws {
@@ -52,14 +52,27 @@ import Testing
         #expect(source.authenticate(issued.token.text) == nil)
     }
 
+    @Test func `a user with a first token arrives once`() throws {
+        _ = try issue("PHONE")
+        let source = try makeSource()
+        #expect(source.users == [alice])
+        _ = try issue("TABLET")
+        let bob = try UserID(parsing: "@bob:x.org")
+        let issued = try file.create(user: bob, device: nil, at: clock.now)
+        #expect(source.authenticate(issued.token.text) == issued.key)
+        #expect(source.refresh() == .init(vanished: [], arrived: [bob], problem: nil))
+        #expect(source.refresh() == .init(vanished: [], arrived: [], problem: nil))
+        #expect(source.users == [alice, bob])
+    }
+
     @Test func `a revoked token ends with the next refresh, which tells its device once`() throws {
         let (phone, tablet) = (try issue("PHONE"), try issue("TABLET"))
         let source = try makeSource()
         _ = try file.revoke(user: alice, device: phone.key.device)
-        #expect(source.refresh() == .init(vanished: [phone.key], problem: nil))
+        #expect(source.refresh() == .init(vanished: [phone.key], arrived: [], problem: nil))
         #expect(source.authenticate(phone.token.text) == nil)
         #expect(source.authenticate(tablet.token.text) == tablet.key)
-        #expect(source.refresh() == .init(vanished: [], problem: nil))
+        #expect(source.refresh() == .init(vanished: [], arrived: [], problem: nil))
     }
 
     @Test func `a token that was replaced has vanished although its device has another`() throws {
@@ -89,11 +102,11 @@ import Testing
         #expect(change.vanished.isEmpty)
         #expect(change.problem?.code == .malformed && change.problem?.path == file.path)
         #expect(source.authenticate(issued.token.text) == issued.key)
-        #expect(source.refresh() == .init(vanished: [], problem: nil))
+        #expect(source.refresh() == .init(vanished: [], arrived: [], problem: nil))
         try write(Data("{{".utf8))
         #expect(source.refresh().problem?.code == .malformed)
         try write(good)
-        #expect(source.refresh() == .init(vanished: [], problem: nil))
+        #expect(source.refresh() == .init(vanished: [], arrived: [], problem: nil))
         #expect(source.authenticate(issued.token.text) == issued.key)
     }
 

@@ -14,6 +14,7 @@ final class Presenced: Sendable {
         var name: String
         var clientPort: Int
         var federationPort: Int
+        var adminPort: Int
         var certificate: String
         var certificateKey: String
         var authority: String
@@ -36,6 +37,15 @@ final class Presenced: Sendable {
         self.child = child
     }
 
+    /// The operator's token, which the server made at its first start.
+    var adminToken: String {
+        get throws {
+            try String(contentsOfFile: "\(folder)/presenced-data/admin.token", encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+    }
+
+    var adminURL: String { "http://127.0.0.1:\(settings.adminPort)/_presenced/admin/v1" }
     var url: String { "http://127.0.0.1:\(settings.clientPort)" }
     var federationURL: String { "https://localhost:\(settings.federationPort)" }
 
@@ -47,6 +57,7 @@ final class Presenced: Sendable {
         let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
         _ = try await child.line(with: "listener=client")
         _ = try await child.line(with: "listener=federation")
+        _ = try await child.line(with: "listener=admin")
         return Presenced(settings, folder: folder, scene: scene, child: child)
     }
 
@@ -55,12 +66,14 @@ final class Presenced: Sendable {
         let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
         _ = try await child.line(with: "listener=client")
         _ = try await child.line(with: "listener=federation")
+        _ = try await child.line(with: "listener=admin")
         return Presenced(settings, folder: folder, scene: scene, child: child)
     }
 
     private static func yaml(_ settings: Settings) -> String {
         var lines = [
-            "server_name: \(settings.name)", "client:", "  listen: 127.0.0.1:\(settings.clientPort)", "federation:",
+            "server_name: \(settings.name)", "client:", "  listen: 127.0.0.1:\(settings.clientPort)", "admin:",
+            "  enabled: true", "  listen: 127.0.0.1:\(settings.adminPort)", "federation:",
             "  enabled: true", "  listen: 127.0.0.1:\(settings.federationPort)",
             "  tls: { certificate: \(settings.certificate), key: \(settings.certificateKey) }",
             "  ca_file: \(settings.authority)", "  batch: { window: \(settings.batchWindow), stretch: 1s }",
@@ -104,9 +117,44 @@ extension Presenced {
         try await scene.client.ask("GET", statusURL(of: id), token: user.token)
     }
 
-    func watch(_ id: String, by user: User) async throws -> Reply {
+    /// Asks to see someone.
+    func add(_ id: String, by user: User) async throws -> Reply {
+        try await own("PUT", "list/\(PercentEncoding.encode(id))", as: user, json: "{}")
+    }
+
+    /// Where the entry of `user` for someone stands.
+    func entryState(of id: String, by user: User) async throws -> String? {
+        try await own("GET", "list/\(PercentEncoding.encode(id))", as: user).json["state"]?.string
+    }
+
+    /// Says what the operator knows: these are in one room.
+    func share(_ room: String, _ members: [String]) async throws {
+        for member in members {
+            let path = "rooms/\(PercentEncoding.encode(room))/members/\(PercentEncoding.encode(member))"
+            let reply = try await scene.client.ask("PUT", "\(adminURL)/\(path)", token: try adminToken)
+            guard reply.status == 200 else { throw Child.Failure(description: "\(reply.status) \(reply.text)") }
+        }
+    }
+
+    /// One of presenced's own endpoints.
+    func own(_ method: String, _ path: String, as user: User, json: String? = nil) async throws -> Reply {
         try await scene.client.ask(
-            "PUT", "\(url)\(Presenced.own)/watch/\(PercentEncoding.encode(id))", token: user.token)
+            method, "\(url)\(Presenced.own)/\(path)", token: user.token, body: json.map { Array($0.utf8) })
+    }
+
+    /// Asks again and again until the answer is as wished, or the deadline passes; between two tries it listens for
+    /// what is new for `user`.
+    func waits(
+        _ what: String, as user: User, within seconds: Double = 30, until isSo: @Sendable () async throws -> Bool
+    ) async throws {
+        let deadline = ContinuousClock.now + .milliseconds(Int64(seconds * 1000))
+        var since = ""
+        while ContinuousClock.now < deadline {
+            if try await isSo() { return }
+            let reply = try await own("GET", "stream?since=\(since)&timeout=250&set_presence=offline", as: user)
+            since = reply.json["next_batch"]?.string ?? since
+        }
+        throw Child.Failure(description: "\(what): not so after \(seconds) s\n\(child.text)")
     }
 
     private func statusURL(of id: String) -> String {

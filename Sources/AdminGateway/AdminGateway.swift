@@ -1,0 +1,100 @@
+import HTTPTypes
+import MatrixHTTP
+import MatrixWire
+import PresenceEngine
+import PresenceModel
+import PresenceRuntime
+
+/// The endpoints that face the operator's own tools: who is in which room, and who may open a chat with whom. They have
+/// a listener of their own. One endpoint, one file.
+public struct AdminGateway: Sendable {
+    /// Limits of the endpoints.
+    public struct Configuration: Hashable, Sendable {
+        /// Past this a body is refused with 413.
+        public var bodyLimitBytes = 64 * 1024
+        /// Past this the members of a room are refused with 413.
+        public var membersLimitBytes = 32 * 1024 * 1024
+
+        /// The defaults above.
+        public init() {}
+    }
+
+    let runtime: PresenceRuntime
+    let token: AdminToken
+    let configuration: Configuration
+
+    /// - Parameter token: what every request must carry.
+    public init(runtime: PresenceRuntime, token: AdminToken, configuration: Configuration = Configuration()) {
+        self.runtime = runtime
+        self.token = token
+        self.configuration = configuration
+    }
+
+    /// The operator's endpoints.
+    public var routes: RouteTable {
+        let base = "/_presenced/admin/v1"
+        return RouteTable([
+            Route("GET", "\(base)/rooms", authenticated(getRooms)),
+            Route("DELETE", "\(base)/rooms/*", authenticated(deleteRoom)),
+            Route("GET", "\(base)/rooms/*/members", authenticated(getRoomMembers)),
+            Route("PUT", "\(base)/rooms/*/members", authenticated(putRoomMembers)),
+            Route("PUT", "\(base)/rooms/*/members/*", authenticated(putRoomMember)),
+            Route("DELETE", "\(base)/rooms/*/members/*", authenticated(deleteRoomMember)),
+            Route("GET", "\(base)/users/*/rooms", authenticated(getUserRooms)),
+            Route("POST", "\(base)/contact_policy/check", authenticated(checkContact)),
+        ])
+    }
+
+    /// The token goes in the header only: addresses are logged, headers are not.
+    private func authenticated(_ handle: @escaping Route.Handle) -> Route.Handle {
+        { [token] request throws(MatrixErrorBody) in
+            guard let header = request.headers[.authorization] else {
+                throw MatrixErrorBody(.missingToken, "Missing access token")
+            }
+            let parts = header.split(separator: " ", omittingEmptySubsequences: true)
+            guard parts.count == 2, parts[0] == "Bearer" else {
+                throw MatrixErrorBody(.missingToken, "Invalid Authorization header.")
+            }
+            guard token.matches(String(parts[1])) else {
+                throw MatrixErrorBody(.unknownToken, "Invalid access token passed.")
+            }
+            return try await handle(request)
+        }
+    }
+
+    func room(in request: MatrixRequest) throws(MatrixErrorBody) -> RoomID {
+        guard let room = try? RoomID(parsing: try request.capture(0)) else {
+            throw MatrixErrorBody(.invalidParameter, "Not a room identifier.")
+        }
+        return room
+    }
+
+    func user(in request: MatrixRequest, at place: Int) throws(MatrixErrorBody) -> UserID {
+        let text = try request.capture(place)
+        do throws(IdentifierError) {
+            return try UserID(parsing: text)
+        } catch {
+            throw .notAUser(error)
+        }
+    }
+
+    /// On disk by the return.
+    /// - Throws: 403 past a limit, or 503 if it is not on disk.
+    func perform(_ event: PresenceEngine.Event) async throws(MatrixErrorBody) {
+        do {
+            try await runtime.perform(event)
+        } catch let refusal as PresenceEngine.Refusal {
+            throw AdminGateway.words(for: refusal)
+        } catch {
+            throw MatrixErrorBody(
+                .unknown, "The change holds for now but could not be written to disk; try again.", status: 503)
+        }
+    }
+
+    static func words(for refusal: PresenceEngine.Refusal) -> MatrixErrorBody {
+        guard case .roomsFull(let limit) = refusal else {
+            return MatrixErrorBody(.forbidden, "Refused: \(refusal).")
+        }
+        return MatrixErrorBody(.forbidden, "No more rooms for this user: \(limit) are the most.")
+    }
+}

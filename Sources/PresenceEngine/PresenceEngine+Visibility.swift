@@ -1,0 +1,166 @@
+import PresenceModel
+
+/// Who became visible to an observer lately, for streams that know the rest already.
+struct Arrivals: Sendable {
+    /// A position before this has missed some: it gets everything anew.
+    var floor: UInt64
+    var entries: [(version: UInt64, user: Int)] = []
+}
+
+// Who may see whom. Design: section 3; seed: presence and permissions.
+extension PresenceEngine {
+    /// Whether an observer may see a user at this moment: oneself; a local user who granted it; a user of another server
+    /// whose server said so; anyone in a room of one's own. Who is blocked may not.
+    func maySee(observer: Int, observed: Int) -> Bool {
+        if observer == observed || configuration.canary == .skipsPermissionCheck { return true }
+        guard users[observer].hasRelations || users[observed].hasRelations else { return false }
+        if users[observed].isLocal {
+            if let consent = relations[observed]?.consent(for: observer) {
+                switch consent.state {
+                case .granted: return true
+                case .blocked: return false
+                case .requested: break
+                }
+            }
+        } else if relations[observer]?.entry(for: observed)?.state == .accepted {
+            return true
+        }
+        return shareRoom(observer, observed)
+    }
+
+    /// Whether streams of the observer show the user: on the list and allowed, or in a room of the observer's.
+    func isShown(_ observed: Int, to observer: Int) -> Bool {
+        if observer == observed { return true }
+        if relations[observer]?.entry(for: observed)?.state == .accepted { return true }
+        return shareRoom(observer, observed) && !isBlocked(observer, by: observed)
+    }
+
+    func isBlocked(_ observer: Int, by observed: Int) -> Bool {
+        relations[observer]?.blockedBy.containsSorted(observed) ?? false
+    }
+
+    /// A room that is not excluded.
+    func shareRoom(_ one: Int, _ other: Int) -> Bool {
+        guard let mine = relations[one]?.rooms, let theirs = relations[other]?.rooms else { return false }
+        var (left, right) = (0, 0)
+        while left < mine.count, right < theirs.count {
+            if mine[left] == theirs[right] {
+                if !rooms[mine[left]].isExcluded { return true }
+                left += 1
+            } else if mine[left] < theirs[right] {
+                left += 1
+            } else {
+                right += 1
+            }
+        }
+        return false
+    }
+
+    /// Everyone whom streams of the observer show, oneself apart, each once and in rising order; of rooms that had no
+    /// change since `position`, nobody.
+    func shown(to observer: Int, since position: UInt64?) -> [Int] {
+        guard users[observer].hasRelations, let related = relations[observer] else { return [] }
+        var found: [Int] = []
+        for entry in related.entries {
+            let isAllowed = entry.stored.state == .accepted || configuration.canary == .skipsPermissionCheck
+            if isAllowed { found.append(entry.target) }
+        }
+        for room in related.rooms where !rooms[room].isExcluded {
+            if let position, rooms[room].version <= position { continue }
+            for member in rooms[room].members where !related.blockedBy.containsSorted(member) { found.append(member) }
+        }
+        found.sort()
+        var distinct: [Int] = []
+        for number in found where number != observer && distinct.last != number { distinct.append(number) }
+        return distinct
+    }
+
+    // MARK: Arrivals
+
+    /// Begins or ends the collection of arrivals: it lasts as long as somebody may come back for what they missed.
+    mutating func updateArrivals(of number: Int) {
+        let isAttentive = users[number].isAttentive
+        users[number].collectsArrivals = isAttentive
+        arrivals[number] = isAttentive ? Arrivals(floor: version) : nil
+    }
+
+    /// Runs a change of permission; who was not shown before and is afterwards has arrived.
+    mutating func changing(
+        _ observed: Int, for observer: Int, into effects: inout [Effect],
+        _ change: (inout PresenceEngine, inout [Effect]) -> Void
+    ) {
+        let before = isShown(observed, to: observer)
+        change(&self, &effects)
+        if !before, isShown(observed, to: observer), arrive(observed, for: observer) {
+            wakeStreams(of: observer, into: &effects)
+        }
+    }
+
+    /// The observer's streams have something new, and nobody else's. True: they are to be woken.
+    mutating func arrive(_ observed: Int, for observer: Int) -> Bool {
+        guard users[observer].isLocal, users[observer].collectsArrivals else { return false }
+        if !users[observed].isLocal, remotes[observed]?.presence == nil, remotes[observed]?.unknown == nil {
+            return false
+        }
+        version += 1
+        if arrivals[observer]?.entries.count ?? 0 >= configuration.arrivalsPerUser {
+            arrivals[observer] = Arrivals(floor: version)
+        } else {
+            arrivals[observer]?.entries.append((version, observed))
+        }
+        return true
+    }
+
+    // MARK: Audience
+
+    func hasAudience(_ number: Int) -> Bool {
+        users[number].hasRelations && relations[number]?.audience.isEmpty == false
+    }
+
+    /// Looks anew whether anyone at a server may see the local user.
+    mutating func reviewAudience(of number: Int, at server: Int, into effects: inout [Effect]) {
+        guard users[number].isLocal else { return }
+        let holds = isVisible(number, at: server)
+        let held = relations[number]?.audience.containsSorted(server) ?? false
+        guard holds != held else { return }
+        let user = profiles[number].id
+        if holds {
+            // Whoever has no audience is not told of: the first server finds out what holds.
+            if relations[number]?.audience.isEmpty ?? true {
+                effects.append(.localPublished(user, presence(of: number), .changed))
+            }
+            relate(number) { $0.audience.insertSorted(server) }
+            effects.append(.audienceAdded(user, servers[server]))
+        } else {
+            relate(number) { $0.audience.removeSorted(server) }
+            effects.append(.audienceRemoved(user, servers[server]))
+        }
+    }
+
+    mutating func restoreAudience(of number: Int, into effects: inout [Effect]) {
+        guard users[number].isLocal, users[number].hasRelations, let related = relations[number] else { return }
+        var candidates: [Int] = []
+        for consent in related.consents where consent.stored.state == .granted {
+            if let server = remotes[consent.observer]?.server { candidates.insertSorted(server) }
+        }
+        for room in related.rooms where !rooms[room].isExcluded {
+            for server in rooms[room].servers { candidates.insertSorted(server.number) }
+        }
+        let audience = candidates.filter { isVisible(number, at: $0) }
+        relate(number) { $0.audience = audience }
+        for server in audience.map({ servers[$0] }).sorted() {
+            effects.append(.audienceRestored(profiles[number].id, server))
+        }
+    }
+
+    private func isVisible(_ number: Int, at server: Int) -> Bool {
+        guard let related = relations[number] else { return false }
+        for room in related.rooms where !rooms[room].isExcluded {
+            let members = rooms[room].members(of: server)
+            if members.contains(where: { !isBlocked($0, by: number) }) { return true }
+        }
+        return related.consents.contains {
+            $0.stored.state == .granted && remotes[$0.observer]?.server == server
+        }
+    }
+}
