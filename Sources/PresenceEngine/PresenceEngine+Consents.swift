@@ -72,6 +72,7 @@ extension PresenceEngine {
                 .permission(
                     PermissionMessage(.deny, observed: observed, observer: observer, request: before?.request)))
         }
+        releaseIfUnneeded(watcher)
     }
 
     mutating func unblock(_ observed: UserID, _ observer: UserID, into effects: inout [Effect]) {
@@ -79,6 +80,7 @@ extension PresenceEngine {
             relations[target]?.consent(for: watcher)?.state == .blocked
         else { return }
         setConsent(nil, target, watcher, into: &effects)
+        releaseIfUnneeded(watcher)
     }
 
     /// Sets, or with `nil` removes, a consent; streams and the audience follow. The observer's entry is the caller's.
@@ -93,6 +95,8 @@ extension PresenceEngine {
                     ?? .consentRemoved(observed: observed, observer: observer)))
         changing(target, for: watcher, into: &effects) { engine, _ in
             engine.relate(target) { $0.setConsent(consent, for: watcher) }
+            let change = (consent == nil ? 0 : 1) - (before == nil ? 0 : 1)
+            if change != 0 { engine.relate(watcher) { $0.judged += change } }
             if consent?.state == .blocked {
                 engine.relate(watcher) { $0.blockedBy.insertSorted(target) }
             } else if before == .blocked {
@@ -152,7 +156,10 @@ extension PresenceEngine {
         let decision = number(of: message.observed).map { decide($0, about: known, of: message.observer.server) }
         // Of who is denied nothing is kept.
         guard let target = number(of: message.observed), let decision, decision != .blocked else {
-            if let known, let target = number(of: message.observed) { dropRequest(to: target, known, into: &effects) }
+            if let known, let target = number(of: message.observed) {
+                dropRequest(to: target, known, into: &effects)
+                releaseIfUnneeded(known)
+            }
             effects.append(.permission(answer))
             return
         }

@@ -99,6 +99,7 @@ extension PresenceEngine {
             }
             forgetIfUnneeded(target, into: &effects)
         }
+        releaseIfUnneeded(target)
     }
 
     /// Moves an entry that is there to another state; nothing if it stands there already.

@@ -131,6 +131,9 @@ extension PresenceEngine {
         }
     }
 
+    /// How many users the engine holds anything of, local and remote.
+    public var userCount: Int { numbers.count }
+
     /// Whether the stream is open.
     public func isOpen(_ stream: StreamID) -> Bool { streams[stream] != nil }
 

@@ -85,7 +85,10 @@ extension PresenceEngine {
             let (target, watcher) = (intern(observed), intern(observer))
             users[target].isKnown = true
             relate(target) { $0.setConsent(consent, for: watcher) }
-            if consent.state == .blocked { relate(watcher) { $0.blockedBy.insertSorted(target) } }
+            relate(watcher) { related in
+                related.judged += 1
+                if consent.state == .blocked { related.blockedBy.insertSorted(target) }
+            }
         }
     }
 

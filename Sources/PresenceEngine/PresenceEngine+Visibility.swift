@@ -98,11 +98,13 @@ extension PresenceEngine {
 
     /// The observer's streams have something new, and nobody else's. True: they are to be woken.
     mutating func arrive(_ observed: Int, for observer: Int) -> Bool {
-        guard users[observer].isLocal, users[observer].collectsArrivals else { return false }
+        guard users[observer].isLocal else { return false }
+        // Also for who does not collect: a position of before now misses this.
+        version += 1
+        guard users[observer].collectsArrivals else { return false }
         if !users[observed].isLocal, remotes[observed]?.presence == nil, remotes[observed]?.unknown == nil {
             return false
         }
-        version += 1
         if arrivals[observer]?.entries.count ?? 0 >= configuration.arrivalsPerUser {
             arrivals[observer] = Arrivals(floor: version)
         } else {

@@ -21,6 +21,8 @@ public struct PresenceEngine: Sendable {
     var marks: [UInt32] = []
     var stamp: UInt32 = 0
     var numbers: [UserID: Int32] = [:]
+    /// Numbers of users who were let go of.
+    var free: [Int] = []
 
     // By the user's number, for those who have any.
     var relations: [Int: Relations] = [:]
@@ -96,15 +98,33 @@ public struct PresenceEngine: Sendable {
     /// The number of `user`, who is taken in if need be.
     mutating func intern(_ user: UserID) -> Int {
         if let number = numbers[user] { return Int(number) }
-        let number = users.count
         let isLocal = user.isHosted(by: server)
-        users.append(UserRecord(isLocal: isLocal))
-        profiles.append(Profile(id: user))
-        versions.append(0)
-        marks.append(0)
+        let number = free.popLast() ?? users.count
+        if number == users.count {
+            users.append(UserRecord(isLocal: isLocal))
+            profiles.append(Profile(id: user))
+            versions.append(0)
+            marks.append(0)
+        } else {
+            users[number] = UserRecord(isLocal: isLocal)
+            profiles[number] = Profile(id: user)
+            versions[number] = 0
+        }
         numbers[user] = Int32(number)
         if !isLocal { remotes[number] = RemoteRecord(server: intern(user.server)) }
         return number
+    }
+
+    /// Lets go of a user of another server, or of one who is none here, when nobody has to do with them any more: names
+    /// alone must not fill the memory.
+    mutating func releaseIfUnneeded(_ number: Int) {
+        guard !users[number].isKnown, !users[number].isAttentive, (remotes[number]?.interested ?? 0) == 0 else { return }
+        guard relations[number]?.isEmpty ?? true, numbers[profiles[number].id] == Int32(number) else { return }
+        numbers[profiles[number].id] = nil
+        relations[number] = nil
+        remotes[number] = nil
+        deadlines.set(number, to: nil)
+        free.append(number)
     }
 
     mutating func internLocal(_ user: UserID) -> Int {

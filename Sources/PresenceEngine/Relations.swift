@@ -12,6 +12,8 @@ struct Relations: Sendable {
     var blockedBy: [Int] = []
     /// Local users' entries for this one, in whatever state.
     var listed = 0
+    /// Local users' consents about this one, in whatever state.
+    var judged = 0
     /// Numbers of rooms, the excluded ones among them.
     var rooms: [Int] = []
     /// Of a local user: numbers of servers that host someone who may see them.
@@ -34,6 +36,12 @@ struct Consent: Sendable {
 }
 
 extension Relations {
+    /// Nobody here has to do with the user, nor the user with anybody.
+    var isEmpty: Bool {
+        entries.isEmpty && consents.isEmpty && watchers.isEmpty && blockedBy.isEmpty && listed == 0 && judged == 0
+            && rooms.isEmpty && settings == StoredListSettings()
+    }
+
     func entryPlace(of target: Int) -> Int { entries.insertionPoint { $0.target < target } }
 
     func entry(for target: Int) -> StoredEntry? {

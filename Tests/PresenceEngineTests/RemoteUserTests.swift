@@ -284,7 +284,7 @@ import Testing
         #expect(bench.saved.remotes.map(\.user) == [bob])
         bench.perform(.entryRemoved(observer: alice, observed: bob))
         #expect(bench.saved.remotes.isEmpty)
-        #expect(bench.engine.knowledge(of: bob) == .unknown(.neverHeard, since: .epoch))
+        #expect(bench.state(of: bob) == nil)
         #expect(bench.perform(.remoteReported(bob, Presence(state: .busy), goodUntil: nil)).isEmpty)
         let room = try RoomID(parsing: "!a:here.example")
         bench.gather([alice, bob], in: room)
@@ -292,6 +292,30 @@ import Testing
         #expect(bench.state(of: bob) == .busy)
         bench.perform(.roomLeft(bob, room))
         #expect(bench.state(of: bob) == nil)
+    }
+
+    @Test func `names that nobody has to do with any more do not fill the memory`() throws {
+        var bench = try bench(knowing: ["alice"])
+        let (alice, friend) = (try local("alice"), try remote("friend"))
+        bench.befriend(alice, friend)
+        let room = try RoomID(parsing: "!a:here.example")
+        for number in 0..<100 {
+            let (bob, carol) = (try remote("bob\(number)"), try local("nobody\(number)"))
+            bench.add(bob, to: alice)
+            bench.perform(.userBlocked(by: alice, bob))
+            bench.perform(.permissionReceived(PermissionMessage(.invite, observed: alice, observer: bob)))
+            bench.perform(.userUnblocked(by: alice, bob))
+            bench.perform(.permissionReceived(PermissionMessage(.invite, observed: alice, observer: bob)))
+            bench.perform(.requestDenied(observed: alice, observer: bob))
+            bench.gather([alice, bob], in: room)
+            bench.perform(.roomForgotten(room))
+            bench.perform(.entryRemoved(observer: alice, observed: bob))
+            bench.add(carol, to: alice)
+            bench.perform(.entryRemoved(observer: alice, observed: carol))
+            #expect(bench.engine.knowledge(of: bob) == nil && bench.engine.knowledge(of: carol) == nil)
+        }
+        #expect(bench.engine.userCount == 2)
+        #expect(bench.engine.granted(by: alice) == [friend] && bench.entry(of: friend, on: alice) == .accepted)
     }
 
     @Test func `a server cannot say what a local user is`() throws {

@@ -26,6 +26,12 @@ extension Seeds {
         #expect(report.isClean, "\(report)")
     }
 
+    /// Who became visible while nobody listened was not shown to who read on from where they stood.
+    @Test(arguments: [UInt64(10_153), 10_539, 10_683]) func `seeds that failed late stay too`(seed: UInt64) throws {
+        let report = try Simulation.run(seed: seed, hours: 0.65)
+        #expect(report.isClean, "\(report)")
+    }
+
     @Test func `one seed is one world, to the last effect`() throws {
         let first = try (1...5).map { try Simulation.run(seed: $0, hours: 0.1) }
         let second = try (1...5).map { try Simulation.run(seed: $0, hours: 0.1) }

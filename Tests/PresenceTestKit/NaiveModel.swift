@@ -109,10 +109,17 @@ struct NaiveModel: Sendable {
         case .deviceRevoked(let key):
             change(key, at: now) { $0.revoke(key.device, at: now) }
             streams = streams.filter { $0.value.device != key }
+        default: return noteStream(event, on: server, at: now)
+        }
+        return true
+    }
+
+    private mutating func noteStream(_ event: PresenceEngine.Event, on server: ServerName, at now: Instant) -> Bool {
+        switch event {
         case .streamOpened(let stream, let key, let set):
             let mine = streams.filter { $0.value.device.user == key.user }.keys.map(\.stream)
             if mine.count >= limits.streamsPerUser, let oldest = mine.min() {
-                _ = noteDevice(.streamClosed(oldest), on: server, at: now)
+                _ = noteStream(.streamClosed(oldest), on: server, at: now)
             }
             streams[StreamOnServer(server: server, stream: stream)] = Listener(device: key, holds: set != .offline)
             guard let sign = Sign.Kind(set) else {

@@ -109,7 +109,7 @@ extension World {
     }
 
     /// Whom a server asks others about, for ``checkDispatch(of:from:)``.
-    private mutating func noteWanted(at site: Int) {
+    mutating func noteWanted(at site: Int) {
         let wanted = model.wanted(by: sites[site].name, at: now)
         for user in sites[site].wanted.subtracting(wanted) { sites[site].unwanted[user] = now }
         sites[site].wanted = wanted

@@ -33,20 +33,29 @@ extension World {
     mutating func wake(_ stream: StreamID, at site: Int) {
         guard let client = sites[site].listeners[stream] else { return }
         tally.wakes += 1
-        if climate.readingMilliseconds == 0 { return read(client) }
+        if climate.readingMilliseconds == 0 { return readAtOnce(client, stream) }
         guard !clients[client].hasUnread else { return }
         clients[client].hasUnread = true
         let later = now.advanced(byMilliseconds: Int64.random(in: 0...climate.readingMilliseconds, using: &generator))
         agenda.plan(.reading(client: client, Run(site: site, boot: sites[site].boot)), at: later)
     }
 
-    mutating func read(_ client: Int) {
+    /// Nobody is woken for nothing.
+    private mutating func readAtOnce(_ client: Int, _ stream: StreamID) {
+        let hasNews = read(client)
+        let isOver = clients[client].stream != stream
+        if !hasNews, !isOver { fault("\(clients[client].key) was woken for nothing") }
+    }
+
+    /// - Returns: whether there was something new.
+    @discardableResult
+    mutating func read(_ client: Int) -> Bool {
         let site = clients[client].site
-        guard let stream = clients[client].stream, let engine = sites[site].instance?.presence else { return }
+        guard let stream = clients[client].stream, let engine = sites[site].instance?.presence else { return false }
         guard engine.isOpen(stream) else {
             clients[client].stream = nil
             sites[site].listeners[stream] = nil
-            return
+            return false
         }
         let observer = clients[client].key.user
         let before = clients[client].position
@@ -63,6 +72,7 @@ extension World {
         tally.sightings += changes.sightings.count
         clients[client].position = changes.position
         clients[client].hasUnread = false
+        return !changes.sightings.isEmpty || changes.own != nil
     }
 
     private mutating func checkPosition(

@@ -113,11 +113,18 @@ extension World {
         for case .save(let record) in effects { records.append(record) }
         if !records.isEmpty { sites[site].journal.append(records, at: now) }
         notePublished(at: site)
+        // Somebody wants to know, be it for a moment.
+        let asks = records.contains { record in
+            guard case .federation(.promiseAsked) = record else { return false }
+            return true
+        }
+        if asks { noteWanted(at: site) }
         let falls = sites[site].isDoomed && !effects.isEmpty
         // Between deciding and doing, or after both.
         if falls, generator.happens(500) { return kill(site) }
         for case .send(let transaction) in effects { dispatch(transaction, from: site) }
-        for case .wake(let stream) in effects { wake(stream, at: site) }
+        var woken: Set<StreamID> = []
+        for case .wake(let stream) in effects where woken.insert(stream).inserted { wake(stream, at: site) }
         if falls { kill(site) }
     }
 }
