@@ -56,7 +56,7 @@ extension PresenceEngine {
         let room = intern(id)
         guard refusal(of: .roomJoined(user, id)) == nil, !rooms[room].members.containsSorted(number) else { return }
         effects.append(.save(.member(id, user)))
-        // Only who may come back for what they missed collects arrivals; for others a position of before now is old.
+        // Only who may come back for what they missed collects arrivals.
         let unseen =
             users[number].collectsArrivals ? rooms[room].members.filter { !isShown($0, to: number) } : []
         let unseeing = rooms[room].locals.filter { users[$0].collectsArrivals && !isShown(number, to: $0) }
@@ -64,6 +64,7 @@ extension PresenceEngine {
         // Rooms without a change are not looked at by who reads on: a change of before the join counts here too.
         rooms[room].version = max(rooms[room].version, versions[number])
         guard !rooms[room].isExcluded else { return }
+        // One for all who arrive, whoever listens: the number must not tell.
         version += 1
         if users[number].isLocal {
             for share in rooms[room].servers { reviewAudience(of: number, at: share.number, into: &effects) }

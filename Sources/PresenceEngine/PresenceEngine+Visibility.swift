@@ -91,16 +91,15 @@ extension PresenceEngine {
     ) {
         let before = isShown(observed, to: observer)
         change(&self, &effects)
-        if !before, isShown(observed, to: observer), arrive(observed, for: observer) {
-            wakeStreams(of: observer, into: &effects)
-        }
+        guard !before, users[observer].isLocal, isShown(observed, to: observer) else { return }
+        // Whoever listens or not: a position of before now misses this, and the number must not tell who listens.
+        version += 1
+        if arrive(observed, for: observer) { wakeStreams(of: observer, into: &effects) }
     }
 
-    /// The observer's streams have something new, and nobody else's. True: they are to be woken.
+    /// The observer's streams have something new, and nobody else's; the caller raised ``version``. True: they are to be
+    /// woken.
     mutating func arrive(_ observed: Int, for observer: Int) -> Bool {
-        guard users[observer].isLocal else { return false }
-        // Also for who does not collect: a position of before now misses this.
-        version += 1
         guard users[observer].collectsArrivals else { return false }
         if !users[observed].isLocal, remotes[observed]?.presence == nil, remotes[observed]?.unknown == nil {
             return false

@@ -23,7 +23,7 @@ public struct HiddenWorld: Sendable {
         var instance: PresenceInstance
         var journal = SimulatedJournal()
         var boot: UInt64 = 1
-        /// Where the others stand. The numbers themselves stay on the server; a user who listens unseen may move them.
+        /// Where the others stand: their clients see the numbers.
         var positions: [UserID: PresenceEngine.Position] = [:]
     }
 
@@ -208,6 +208,7 @@ public struct HiddenWorld: Sendable {
             if streams[user] != nil {
                 let changes = engine.changes(for: user, after: variant.positions[user])
                 found.append("\(user) is told \(changes.sightings), \(String(describing: changes.own))")
+                found.append("\(user) stands at \(changes.position)")
             }
             for other in cast.others + [cast.alice] {
                 found.append("\(user) sees \(other): \(engine.presence(of: other, seenBy: user))")
