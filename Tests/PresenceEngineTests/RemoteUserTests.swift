@@ -85,6 +85,20 @@ import Testing
         #expect(revoked.contains(.audienceRemoved(alice, bob.server)))
     }
 
+    @Test func `who is denied by a new policy does not wait any more`() throws {
+        var bench = try bench(knowing: ["alice"])
+        let (alice, bob, carol) = (try local("alice"), try remote("bob"), try local("carol"))
+        let invite = PermissionMessage(.invite, observed: alice, observer: bob, request: 1)
+        bench.perform(.permissionReceived(invite))
+        bench.add(alice, to: carol)
+        #expect(bench.engine.requests(to: alice).count == 2)
+        bench.perform(.listPolicyChosen(alice, .denyAll))
+        bench.perform(.permissionReceived(invite))
+        bench.add(alice, to: carol)
+        #expect(bench.engine.requests(to: alice).isEmpty && bench.entry(of: alice, on: carol) == .denied)
+        #expect(bench.engine.refusal(of: .requestAccepted(observed: alice, observer: bob)) == .noSuchRequest)
+    }
+
     @Test func `who asks for nobody is denied, and nothing is kept`() throws {
         var bench = try PresenceBench()
         for number in 0..<3 {

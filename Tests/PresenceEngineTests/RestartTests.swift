@@ -128,6 +128,27 @@ import Testing
         #expect(again.saved.statuses.first?.status.override == nil)
     }
 
+    @Test func `an override that ended meanwhile over a hidden choice takes the text with it`() throws {
+        var bench = try PresenceBench()
+        let (alice, phone) = (try local("alice"), try device("alice"))
+        _ = bench.listen(on: phone)
+        bench.perform(.statusChosen(phone, .hidden, text: "tea"))
+        bench.perform(.overrideSet(phone, PresenceOverride(state: .busy, until: bench.now + .minutes(1))))
+        #expect(bench.presence(of: alice)?.statusText == "tea")
+        let again = try PresenceBench(from: bench.saved, at: bench.now + .minutes(2))
+        #expect(again.state(of: alice) == .offline && again.presence(of: alice)?.statusText == nil)
+    }
+
+    @Test func `a restart is no change: nothing is written and no version moves`() throws {
+        var bench = try PresenceBench()
+        for (name, state) in [("alice", ChosenState.online), ("bob", .busy), ("carol", .hidden), ("dave", .offline)] {
+            _ = bench.listen(on: try device(name))
+            bench.perform(.statusChosen(try device(name), state, text: "tea"))
+        }
+        let again = try PresenceBench(from: bench.saved, at: bench.now + .seconds(10))
+        #expect(again.effects.isEmpty && again.engine.version == 0, "\(again.effects)")
+    }
+
     @Test func `entries of the watch lists of earlier versions are asked for`() throws {
         let (alice, bob, carol) = (try local("alice"), try local("bob"), try remote("carol"))
         var snapshot = PresenceEngine.Snapshot()

@@ -121,6 +121,41 @@ import Testing
         #expect(news == [[], [carol], [bob]])
     }
 
+    @Test func `a change of before a join is not missed by who reads on from before it`() throws {
+        var bench = try PresenceBench()
+        let room = try #require(room)
+        let (alice, bob) = (try local("alice"), try local("bob"))
+        bench.befriend(alice, bob)
+        bench.perform(.roomJoined(bob, room))
+        _ = bench.listen(on: try device("bob"))
+        let position = bench.engine.changes(for: bob, after: nil).position
+        bench.perform(.statusChosen(try device("alice"), .busy, text: nil))
+        // Shown already, so her join is no arrival; then only the room shows her.
+        bench.perform(.roomJoined(alice, room))
+        bench.perform(.requestDenied(observed: alice, observer: bob))
+        #expect(bench.engine.changes(for: bob, after: position).sightings.map(\.user) == [alice])
+    }
+
+    @Test func `who became visible while nobody listened is not missed by who comes back`() throws {
+        for joins in [true, false] {
+            var bench = try bench(knowing: ["alice", "bob"])
+            let room = try #require(room)
+            let (alice, bob) = (try local("alice"), try local("bob"))
+            bench.perform(.roomJoined(bob, room))
+            bench.add(alice, to: bob)
+            let stream = bench.listen(on: try device("bob"), .offline)
+            let position = bench.engine.changes(for: bob, after: nil).position
+            bench.perform(.streamClosed(stream))
+            if joins {
+                bench.perform(.roomJoined(alice, room))
+            } else {
+                bench.perform(.requestAccepted(observed: alice, observer: bob))
+            }
+            _ = bench.listen(on: try device("bob"), .offline)
+            #expect(bench.engine.changes(for: bob, after: position).sightings.map(\.user) == [alice])
+        }
+    }
+
     @Test func `an observer who misses too many arrivals gets everything anew`() throws {
         var configuration = PresenceEngine.Configuration()
         configuration.arrivalsPerUser = 3
