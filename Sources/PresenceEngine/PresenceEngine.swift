@@ -118,7 +118,9 @@ public struct PresenceEngine: Sendable {
     /// Lets go of a user of another server, or of one who is none here, when nobody has to do with them any more: names
     /// alone must not fill the memory.
     mutating func releaseIfUnneeded(_ number: Int) {
-        guard !users[number].isKnown, !users[number].isAttentive, (remotes[number]?.interested ?? 0) == 0 else { return }
+        guard !users[number].isKnown, !users[number].isAttentive, (remotes[number]?.interested ?? 0) == 0 else {
+            return
+        }
         guard relations[number]?.isEmpty ?? true, numbers[profiles[number].id] == Int32(number) else { return }
         numbers[profiles[number].id] = nil
         relations[number] = nil
