@@ -51,6 +51,7 @@ public struct ClientGateway: Sendable {
     let configuration: Configuration
     let ageGranularityMilliseconds: Int64
     let putRate: PutRate
+    let positions = StreamPositionSeal()
 
     /// A gateway for the users of `server`; `clock` times the limit on changes.
     public init(

@@ -24,12 +24,12 @@ extension ClientGateway {
         let presence = try setPresence(in: request)
         let wantsEvents = request.headers[.accept]?.contains("text/event-stream") ?? false
         guard !wantsEvents, since != nil || timeout != nil else {
-            let position = request.headers[.lastEventID].flatMap { PresenceRuntime.StreamPosition(text: $0) }
+            let position = request.headers[.lastEventID].flatMap { positions.position(of: $0) }
             return serverSentEvents(to: key, presence, from: position, request)
         }
         var position: PresenceRuntime.StreamPosition?
         if let since, !since.isEmpty {
-            guard let parsed = PresenceRuntime.StreamPosition(text: since) else {
+            guard let parsed = positions.position(of: since) else {
                 throw MatrixErrorBody(.invalidParameter, "since is not a next_batch of this stream.")
             }
             position = parsed
@@ -76,7 +76,7 @@ extension ClientGateway {
         for event in events(in: batch, for: key.user) { writer.raw(event) }
         writer.endArray()
         writer.key("next_batch")
-        writer.string(batch.position.text)
+        writer.string(positions.text(of: batch.position))
         writer.endObject()
         return .json(writer.bytes)
     }
@@ -113,7 +113,7 @@ extension ClientGateway {
     ) async throws {
         var batch = await runtime.changes(for: key.user, on: stream.id, since: position)
         var text = lines(for: batch, to: key.user)
-        text += "event: org.presenced.live\nid: \(batch.position.text)\ndata: {}\n\n"
+        text += "event: org.presenced.live\nid: \(positions.text(of: batch.position))\ndata: {}\n\n"
         try await body.write(ByteBuffer(string: text))
         for await _ in stream.wakes {
             batch = await runtime.changes(for: key.user, on: stream.id, since: batch.position)
@@ -130,7 +130,7 @@ extension ClientGateway {
         var text = ""
         for (index, event) in events.enumerated() {
             text += "event: m.presence\n"
-            if index == events.count - 1 { text += "id: \(batch.position.text)\n" }
+            if index == events.count - 1 { text += "id: \(positions.text(of: batch.position))\n" }
             text += "data: \(String(decoding: event, as: UTF8.self))\n\n"
         }
         return text
@@ -150,21 +150,6 @@ extension ClientGateway {
             events.append(writer.bytes)
         }
         return events
-    }
-}
-
-extension PresenceRuntime.StreamPosition {
-    /// `p<boot>_<version>_<own>`
-    var text: String { "p\(boot)_\(reached.version)_\(reached.own)" }
-
-    /// `nil` if `text` was never a position. Without its last part, as earlier versions wrote it, it is one from before
-    /// everything that only the user is told.
-    init?(text: String) {
-        let parts = text.dropFirst().split(separator: "_", omittingEmptySubsequences: false)
-        guard text.first == "p", (2...3).contains(parts.count), let boot = UInt64(parts[0]),
-            let version = UInt64(parts[1]), let own = parts.count == 3 ? UInt64(parts[2]) : 0
-        else { return nil }
-        self.init(boot: boot, reached: PresenceEngine.Position(version: version, own: own))
     }
 }
 

@@ -20,16 +20,37 @@ extension FederationEngine {
         // Only what is new is a sign of life: two servers whose answers get lost would drive each other in circles.
         revive(number, at: now)
         for permission in permissions { receive(permission, from: origin, into: &effects) }
-        for message in messages { receive(message, number, at: now, into: &effects) }
+        let latest = FederationEngine.latestReports(in: messages)
+        for (place, message) in messages.enumerated() {
+            receive(message, number, at: now, into: &effects) { latest[$0] == ReportPlace(message: place, report: $1) }
+        }
+    }
+
+    /// Where in a transaction a report stands.
+    private struct ReportPlace: Equatable {
+        var message: Int
+        var report: Int
+    }
+
+    /// What is said of each user last: a transaction that says a thousand things of one user says one.
+    private static func latestReports(in messages: [PresenceMessage]) -> [UserID: ReportPlace] {
+        var latest: [UserID: ReportPlace] = [:]
+        for (place, message) in messages.enumerated() {
+            for (index, report) in message.push.enumerated() {
+                latest[report.user] = ReportPlace(message: place, report: index)
+            }
+        }
+        return latest
     }
 
     private mutating func receive(
-        _ message: PresenceMessage, _ number: Int, at now: Instant, into effects: inout [Effect]
+        _ message: PresenceMessage, _ number: Int, at now: Instant, into effects: inout [Effect],
+        isLatest: (UserID, Int) -> Bool
     ) {
         let origin = peers[number].name
         if !message.isEmpty { tally.messagesReceived += 1 }
         learnDialect(of: message, number, into: &effects)
-        takeReports(in: message, from: origin, number, at: now, into: &effects)
+        takeReports(in: message, from: origin, number, at: now, into: &effects, isLatest: isLatest)
         for user in message.unpoll { release(user, from: number, into: &effects) }
         for user in message.watch where isVisible(user, to: origin) {
             promise(user, to: number, at: now, into: &effects)
@@ -45,17 +66,18 @@ extension FederationEngine {
 
     private mutating func takeReports(
         in message: PresenceMessage, from origin: ServerName, _ number: Int, at now: Instant,
-        into effects: inout [Effect]
+        into effects: inout [Effect], isLatest: (UserID, Int) -> Bool
     ) {
         let spoken = message.promise.map { min($0, configuration.promiseLimit) }
         let implied = peers[number].dialect == .capable ? configuration.promise : configuration.impliedPromise
         let until = now + (spoken ?? implied)
-        for report in message.push {
+        for (index, report) in message.push.enumerated() {
             guard report.user.isHosted(by: origin) else {
                 tally.foreignStatesDropped += 1
                 continue
             }
             tally.statesReceived += 1
+            guard isLatest(report.user, index) else { continue }
             // A legacy server says offline once and never refreshes it: nothing to wait for.
             let isForGood = peers[number].dialect != .capable && report.presence.state == .offline
             effects.append(

@@ -63,11 +63,13 @@ extension FederationEngine {
     private mutating func ask(_ number: Int, at now: Instant, into effects: inout [Effect]) {
         let user = interests[number].user
         let peer = interests[number].peer
+        effects.append(.save(.promiseAsked(user, until: interests[number].until)))
+        setRenewal(number, at: now)
+        // It does not know polls, and pushes without being asked.
+        guard peers[peer].dialect != .legacy else { return }
         peers[peer].toPoll.insert(user)
         peers[peer].isUrgent = true
         rearm(peer, at: now)
-        effects.append(.save(.promiseAsked(user, until: interests[number].until)))
-        setRenewal(number, at: now)
     }
 
     /// Asks again shortly before the promise runs out, or, where none was given, after the time of one.

@@ -11,8 +11,13 @@ extension FederationEngine {
             switch urgency {
             case .atOnce:
                 promise(user, to: number, at: now, into: &effects)
-                peers[number].owed.insert(user)
-                peers[number].isUrgent = true
+                // Whoever comes and goes all the time is told of like every change.
+                if hasJustHeard(number, of: user, at: now) {
+                    note(presence, of: user, for: number, at: now)
+                } else {
+                    peers[number].owed.insert(user)
+                    peers[number].isUrgent = true
+                }
             case .batched:
                 guard hasPromise(of: user, number, at: now) || peers[number].dialect != .capable else { continue }
                 note(presence, of: user, for: number, at: now)
@@ -22,6 +27,11 @@ extension FederationEngine {
             }
             rearm(number, at: now)
         }
+    }
+
+    private func hasJustHeard(_ number: Int, of user: UserID, at now: Instant) -> Bool {
+        guard let lastSent = peers[number].lastSent, peers[number].said[user] != nil else { return false }
+        return now < lastSent + configuration.batchWindow
     }
 
     /// A change for one server: the latest wins, and one that leads back to what was said last is nothing.
@@ -125,9 +135,10 @@ extension FederationEngine {
         if isEmptied { peers[number].window = nil }
         peers[number].isUrgent = !isEmptied
         guard !permissions.isEmpty || !messages.isEmpty else { return }
-        transactionCount += 1
+        // Counted for each server: the number must not tell one of them what others are told.
+        peers[number].transactionCount += 1
         let transaction = OutgoingTransaction(
-            id: "pd-\(boot)-\(transactionCount)", destination: peers[number].name, composed: now,
+            id: "pd-\(boot)-\(peers[number].transactionCount)", destination: peers[number].name, composed: now,
             permissions: permissions, messages: messages)
         peers[number].inFlight = transaction
         peers[number].isUnderway = true

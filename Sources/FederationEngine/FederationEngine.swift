@@ -27,7 +27,6 @@ public struct FederationEngine: Sendable {
     /// Counts since the engine was made.
     public internal(set) var tally = Tally()
     let boot: UInt64
-    var transactionCount: UInt64 = 0
     var generator: SeededGenerator
     private var latest = Instant.epoch
 

@@ -72,6 +72,8 @@ struct Peer: Sendable {
     /// Until when the other side, with its latest answer, asked to be left alone.
     var silenceAsked: Instant?
     var failures = 0
+    /// Transactions made for it since the start.
+    var transactionCount: UInt64 = 0
     var lastSent: Instant?
 
     init(name: ServerName) { self.name = name }

@@ -22,13 +22,17 @@ extension PresenceEngine {
         public var listEntriesPerUser = 1000
         /// Past this a request to see a user is denied, as if by policy.
         public var requestsPerUser = 200
-        /// Users whom one user lets see them, blocks, or is asked by; past this a request is denied and a block refused.
+        /// The same for requests from users of one other server.
+        public var requestsPerServer = 50
+        /// Users whom one user lets see them or is asked by: past this a request is denied. Users whom one user blocks:
+        /// past this a further one is refused.
         public var consentsPerUser = 5000
         /// Past this a further group is refused; at most 64.
         public var groupsPerUser = 64
         /// Past this a further room of one user is refused.
         public var roomsPerUser = 10_000
-        /// Users who became visible to one observer and were not read yet; past this the observer gets everything anew.
+        /// Users who became visible to one observer since the observer connected; past this who reads on from before gets
+        /// everything anew.
         public var arrivalsPerUser = 1000
 
         /// A request is granted where the one asked wants to see the asker.

@@ -13,7 +13,9 @@ extension PresenceEngine {
         case .blocked: return .blocked
         case .granted: return .granted
         case .requested: break
-        case nil: if related.consents.count >= configuration.consentsPerUser { return .blocked }
+        case nil:
+            let open = related.consents.count { $0.stored.state != .blocked }
+            if open >= configuration.consentsPerUser { return .blocked }
         }
         if configuration.grantsMutually, let watcher, let reverse = related.entry(for: watcher),
             reverse.state != .denied
@@ -27,8 +29,15 @@ extension PresenceEngine {
         case .acceptSharedRoom, .ask: break
         }
         if before == .requested { return .requested }
-        let waiting = related.consents.count { $0.stored.state == .requested }
-        return waiting >= configuration.requestsPerUser ? .blocked : .requested
+        return hasRoomForRequest(related, from: server) ? .requested : .blocked
+    }
+
+    /// One other server alone cannot fill up what waits for a user.
+    private func hasRoomForRequest(_ related: Relations, from server: ServerName) -> Bool {
+        let waiting = related.consents.filter { $0.stored.state == .requested }
+        guard waiting.count < configuration.requestsPerUser else { return false }
+        guard server != self.server, let number = serverNumbers[server] else { return true }
+        return waiting.count { remotes[$0.observer]?.server == number } < configuration.requestsPerServer
     }
 
     private func policy(of related: Relations, for server: ServerName) -> ListPolicy {
@@ -150,6 +159,9 @@ extension PresenceEngine {
 
     private mutating func takeInvite(_ message: PermissionMessage, at now: Instant, into effects: inout [Effect]) {
         guard message.observed.isHosted(by: server) else { return }
+        // A request that was overtaken by a later one: its answer would be to nothing.
+        let kept = consent(of: message.observed, for: message.observer)?.request
+        if let kept, let request = message.request, request < kept { return }
         var answer = PermissionMessage(
             .deny, observed: message.observed, observer: message.observer, request: message.request)
         let known = number(of: message.observer)

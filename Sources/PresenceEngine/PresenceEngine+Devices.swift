@@ -90,9 +90,7 @@ extension PresenceEngine {
     mutating func touch(_ key: DeviceKey, _ contact: Contact, at now: Instant, into effects: inout [Effect]) {
         let number = internLocal(key.user)
         touchLease(number, key.device, contact, at: now, into: &effects)
-        let isSaved = refresh(number, at: now, into: &effects)
-        let unsaved = users[number].lastActive.milliseconds(since: users[number].savedActive)
-        if !isSaved, unsaved >= limits.activitySavedEvery { save(number, into: &effects) }
+        refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
     }
 
@@ -160,6 +158,7 @@ extension DeviceLease {
 
     mutating func take(_ contact: PresenceEngine.Contact, at now: Instant) {
         lastSeen = now
+        if idleness == .heldActive { idleness = .none }
         switch contact {
         case .seen, .synced(.offline):
             return

@@ -22,8 +22,9 @@ extension PresenceEngine {
                 var group = settings.groups.remove(at: place)
                 group.name = other
                 settings.insert(group)
+                settings.contact.rename(name, to: other)
             }
-            if let number = number(of: user) { refreshInterest(of: number, into: &effects) }
+            renameInInterest(of: user, name, to: other)
         case .groupRemoved(let user, let name):
             removeGroup(name, of: user, into: &effects)
         case .memberAdded(let user, let name, let member):
@@ -56,6 +57,13 @@ extension PresenceEngine {
         effects.append(.save(.listSettings(user, settings)))
     }
 
+    private mutating func renameInInterest(of user: UserID, _ name: GroupName, to other: GroupName) {
+        guard let number = number(of: user), case .selected(let groups, let users)? = interests[number]?.scope else {
+            return
+        }
+        interests[number]?.scope = .selected(groups: groups.map { $0 == name ? other : $0 }, users: users)
+    }
+
     private mutating func removeGroup(_ name: GroupName, of user: UserID, into effects: inout [Effect]) {
         guard let number = number(of: user), let slot = slot(of: name, user) else { return }
         let bit = UInt64(1) << UInt64(slot)
@@ -84,6 +92,18 @@ extension PresenceEngine {
         entry.groups = groups
         relate(number) { $0.setEntry(entry, for: target) }
         effects.append(.save(.entry(observer: profiles[number].id, observed: profiles[target].id, entry)))
+    }
+}
+
+extension ContactPolicy {
+    /// A rule follows its group to the new name.
+    fileprivate mutating func rename(_ name: GroupName, to other: GroupName) {
+        func renamed(_ rule: ContactRule) -> ContactRule { rule == .group(name) ? .group(other) : rule }
+        freeForChat = renamed(freeForChat)
+        online = renamed(online)
+        busy = renamed(busy)
+        unavailable = renamed(unavailable)
+        offline = renamed(offline)
     }
 }
 

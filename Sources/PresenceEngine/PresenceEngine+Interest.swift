@@ -18,8 +18,8 @@ extension PresenceEngine {
             ExplicitInterest(scope: $0, until: min(until, now + configuration.interestLimit))
         }
         users[number].hasTimers = overrides[number]?.until != nil || interests[number] != nil
-        recountInterest(of: number, into: &effects)
         refresh(number, at: now, into: &effects)
+        recountInterest(of: number, into: &effects)
     }
 
     /// After every event of the user: counts anew if the answer may have changed.
@@ -35,7 +35,15 @@ extension PresenceEngine {
 
     mutating func recountInterest(of number: Int, into effects: inout [Effect]) {
         users[number].interest = interestMode(of: number)
+        let caresInRooms = users[number].interest == .implied && interests[number] == nil
+        let caredInRooms = users[number].caresInRooms
+        users[number].caresInRooms = caresInRooms
         guard users[number].hasRelations else { return }
+        if caresInRooms != caredInRooms {
+            for room in relations[number]?.rooms ?? [] where !rooms[room].isExcluded {
+                changeCare(in: room, by: caresInRooms ? 1 : -1, into: &effects)
+            }
+        }
         let before = relations[number]?.counted ?? []
         let wanted = wantedUsers(of: number)
         guard wanted != before else { return }
@@ -47,7 +55,8 @@ extension PresenceEngine {
     /// A poll says that somebody is there: who is offline to others by choice causes none.
     private func interestMode(of number: Int) -> InterestMode {
         let user = users[number]
-        if !configuration.hiddenUsersCare, user.effective == .hidden || user.effective == .offline { return .none }
+        let isAway = user.effective == .hidden || user.effective == .offline
+        if isAway, !configuration.hiddenUsersCare { return .none }
         return user.isAttentive ? .implied : .explicit
     }
 
@@ -73,6 +82,23 @@ extension PresenceEngine {
             }
             return wanted
         }
+    }
+
+    /// A user joined a room or left it: a local one may care about the others, another server's may be cared about.
+    mutating func noteCare(of number: Int, in room: Int, by change: Int, into effects: inout [Effect]) {
+        if users[number].isLocal {
+            if users[number].caresInRooms { changeCare(in: room, by: change, into: &effects) }
+        } else if rooms[room].caring > 0 {
+            count(number, change, into: &effects)
+        }
+    }
+
+    /// The first who cares in a room, and the last, count for all of the room.
+    private mutating func changeCare(in room: Int, by change: Int, into effects: inout [Effect]) {
+        let before = rooms[room].caring
+        rooms[room].caring = before + change
+        guard before == 0 || before + change == 0 else { return }
+        for share in rooms[room].servers { for member in share.members { count(member, change, into: &effects) } }
     }
 
     private mutating func count(_ target: Int, _ change: Int, into effects: inout [Effect]) {

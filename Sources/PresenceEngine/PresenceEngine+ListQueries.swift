@@ -98,9 +98,10 @@ extension PresenceEngine {
 
     /// The groups of a user's list, in the order of names.
     public func groups(of user: UserID) -> [GroupView] {
-        let entries = list(of: user)
-        return (relations(of: user)?.settings.groups ?? []).map { group in
-            GroupView(name: group.name, members: entries.filter { $0.groups.contains(group.name) }.map(\.user))
+        guard let related = relations(of: user) else { return [] }
+        return related.settings.groups.map { group in
+            let members = related.entries.filter { $0.stored.groups & (1 << UInt64(group.slot)) != 0 }
+            return GroupView(name: group.name, members: members.map { profiles[$0.target].id }.sorted())
         }
     }
 

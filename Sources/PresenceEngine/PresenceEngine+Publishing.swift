@@ -23,8 +23,12 @@ extension PresenceEngine {
             let told = occasion ?? (before == .offline && outcome.state != .offline ? .appeared : .changed)
             effects.append(.localPublished(profiles[number].id, presence(of: number), told))
         }
-        // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected.
-        guard differs || (occasion == nil && outcome.cameOrWent) else { return false }
+        // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected. And who is
+        // active for long, now and then.
+        let unsaved = users[number].lastActive.milliseconds(since: users[number].savedActive)
+        guard differs || (occasion == nil && (outcome.cameOrWent || unsaved >= limits.activitySavedEvery)) else {
+            return false
+        }
         save(number, into: &effects)
         return true
     }

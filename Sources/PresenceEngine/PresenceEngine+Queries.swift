@@ -93,41 +93,44 @@ extension PresenceEngine {
         guard let watcher = number(of: observer) else {
             return Changes(
                 sightings: [], own: position == nil ? ownState(of: observer) : nil,
-                position: Position(version: version, own: 0))
+                position: Position(version: 0, own: 0))
         }
         let revision = profiles[watcher].revision
-        var since = position?.version
-        if let reached = since, let collected = arrivals[watcher], reached < collected.floor { since = nil }
-        if arrivals[watcher] == nil { since = nil }
-        var found: [(version: UInt64, number: Int)] = []
-        for number in shown(to: watcher, since: since) {
-            let arrived = since.flatMap { since in
-                arrivals[watcher]?.entries.last { $0.version > since && $0.user == number }?.version
-            }
-            let changed = max(versions[number], arrived ?? 0)
-            guard since.map({ changed > $0 }) ?? true else { continue }
-            found.append((changed, number))
+        let collected = arrivals[watcher]
+        let since = position.flatMap { position in
+            collected.flatMap { position.version < $0.floor ? nil : position.version }
         }
-        if let since { addArrivals(since: since, for: watcher, to: &found) }
+        var found = shown(to: watcher, since: since).map { (version: versions[$0], number: $0) }
+        if let since, let collected { add(collected, since: since, for: watcher, to: &found) }
         found.sort { $0 < $1 }
         let sightings = found.compactMap { (_, number) -> Sighting? in
             let knowledge = knowledge(of: number)
             if case .unknown(.neverHeard, _) = knowledge { return nil }
             return Sighting(user: profiles[number].id, knowledge: knowledge)
         }
-        let isOwnNew = since == nil || versions[watcher] > since ?? 0 || position.map { $0.own < revision } ?? true
+        let isOwnNew = versions[watcher] > since ?? 0 || position.map { $0.own < revision } ?? true || since == nil
+        // Not the latest version of all: the number must not tell what happens out of the observer's sight.
+        let reached = max(since ?? collected?.floor ?? 0, found.last?.version ?? 0, versions[watcher])
         return Changes(
             sightings: sightings, own: isOwnNew ? ownState(of: observer) : nil,
-            position: Position(version: version, own: revision))
+            position: Position(version: reached, own: revision))
     }
 
-    /// Those in rooms that had no change: they were not looked at.
-    private func addArrivals(since: UInt64, for watcher: Int, to found: inout [(version: UInt64, number: Int)]) {
-        guard let collected = arrivals[watcher], let last = collected.entries.last, last.version > since else { return }
-        var seen = Set(found.map(\.number))
-        for entry in collected.entries.reversed() where entry.version > since {
-            guard seen.insert(entry.user).inserted, isShown(entry.user, to: watcher) else { continue }
-            found.append((max(versions[entry.user], entry.version), entry.user))
+    /// Who became visible after the position: also somebody who did not change.
+    private func add(
+        _ collected: Arrivals, since: UInt64, for watcher: Int, to found: inout [(version: UInt64, number: Int)]
+    ) {
+        guard let last = collected.entries.last, last.version > since else { return }
+        var places: [Int: Int] = [:]
+        for (place, entry) in found.enumerated() { places[entry.number] = place }
+        for entry in collected.entries.reversed() {
+            guard entry.version > since else { break }
+            if let place = places[entry.user] {
+                found[place].version = max(found[place].version, entry.version)
+            } else if isShown(entry.user, to: watcher) {
+                places[entry.user] = found.count
+                found.append((max(versions[entry.user], entry.version), entry.user))
+            }
         }
     }
 

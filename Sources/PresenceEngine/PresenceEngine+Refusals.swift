@@ -8,7 +8,7 @@ extension PresenceEngine {
         case listFull(limit: Int)
         case groupsFull(limit: Int)
         case roomsFull(limit: Int)
-        /// Too many users were granted, blocked, or wait for an answer.
+        /// Too many users are blocked.
         case consentsFull(limit: Int)
         /// Not on the user's list.
         case noSuchEntry
@@ -34,9 +34,10 @@ extension PresenceEngine {
             }
         case .userBlocked(let observed, let observer):
             guard observed != observer else { return .oneself }
-            let count = relations(of: observed)?.consents.count ?? 0
-            let isFull = count >= configuration.consentsPerUser && consent(of: observed, for: observer) == nil
-            return isFull ? .consentsFull(limit: configuration.consentsPerUser) : nil
+            guard consent(of: observed, for: observer)?.state != .blocked else { return nil }
+            let count = relations(of: observed)?.consents.count { $0.stored.state == .blocked } ?? 0
+            let limit = configuration.consentsPerUser
+            return count >= limit ? .consentsFull(limit: limit) : nil
         case .groupAdded(let user, let name):
             guard slot(of: name, user) == nil else { return nil }
             let limit = min(configuration.groupsPerUser, PresenceEngine.groupLimit)

@@ -15,7 +15,9 @@ extension PresenceEngine {
             restore(status, of: user, holding: device, at: now)
         }
         for (key, type) in snapshot.deviceTypes where key.user.isHosted(by: server) {
-            deviceTypes[intern(key.user), default: []].append(RememberedType(device: key.device, type: type))
+            let number = intern(key.user)
+            users[number].isKnown = true
+            deviceTypes[number, default: []].append(RememberedType(device: key.device, type: type))
         }
         for (user, settings) in snapshot.listSettings where user.isHosted(by: server) {
             let number = intern(user)
@@ -65,21 +67,6 @@ extension PresenceEngine {
     }
 
     private mutating func restoreLists(_ snapshot: Snapshot) {
-        for (observer, observed, entry) in snapshot.entries where observer.isHosted(by: server) && observer != observed
-        {
-            let (watcher, target) = (intern(observer), intern(observed))
-            users[watcher].isKnown = true
-            relate(watcher) { related in
-                var entry = entry
-                // A row of a group may have been lost by a foreign hand: its place must not be inherited.
-                entry.groups &= related.settings.groups.reduce(0) { $0 | 1 << UInt64($1.slot) }
-                related.setEntry(entry, for: target)
-            }
-            relate(target) { related in
-                related.listed += 1
-                if entry.state == .accepted { related.watchers.insertSorted(watcher) }
-            }
-        }
         for (observed, observer, consent) in snapshot.consents
         where observed.isHosted(by: server) && observer != observed {
             let (target, watcher) = (intern(observed), intern(observer))
@@ -89,6 +76,26 @@ extension PresenceEngine {
                 related.judged += 1
                 if consent.state == .blocked { related.blockedBy.insertSorted(target) }
             }
+        }
+        for (observer, observed, entry) in snapshot.entries where observer.isHosted(by: server) && observer != observed
+        {
+            restore(entry, of: intern(observer), for: intern(observed))
+        }
+    }
+
+    private mutating func restore(_ stored: StoredEntry, of watcher: Int, for target: Int) {
+        var entry = stored
+        users[watcher].isKnown = true
+        // Rows may have been lost by a foreign hand: a group's place must not be inherited, nor leave that is not there.
+        let groups = relations[watcher]?.settings.groups ?? []
+        entry.groups &= groups.reduce(0) { $0 | 1 << UInt64($1.slot) }
+        if users[target].isLocal, entry.state == .accepted {
+            if relations[target]?.consent(for: watcher)?.state != .granted { entry.state = .denied }
+        }
+        relate(watcher) { $0.setEntry(entry, for: target) }
+        relate(target) { related in
+            related.listed += 1
+            if entry.state == .accepted { related.watchers.insertSorted(watcher) }
         }
     }
 

@@ -17,6 +17,8 @@ struct RoomRecord: Sendable {
     var servers: [Share] = []
     /// Of the latest change that a member's observers see.
     var version: UInt64 = 0
+    /// Local members who care about the others.
+    var caring = 0
 
     func members(of server: Int) -> [Int] {
         let place = servers.insertionPoint { $0.number < server }
@@ -52,9 +54,10 @@ struct RoomRecord: Sendable {
 // Rooms: who shares one may see each other. Seed: presence and permissions.
 extension PresenceEngine {
     mutating func join(_ user: UserID, _ id: RoomID, into effects: inout [Effect]) {
+        guard refusal(of: .roomJoined(user, id)) == nil else { return }
         let number = intern(user)
         let room = intern(id)
-        guard refusal(of: .roomJoined(user, id)) == nil, !rooms[room].members.containsSorted(number) else { return }
+        guard !rooms[room].members.containsSorted(number) else { return }
         effects.append(.save(.member(id, user)))
         // Only who may come back for what they missed collects arrivals.
         let unseen =
@@ -67,7 +70,9 @@ extension PresenceEngine {
         // One for all who arrive, whoever listens: the number must not tell.
         version += 1
         if users[number].isLocal {
-            for share in rooms[room].servers { reviewAudience(of: number, at: share.number, into: &effects) }
+            for share in rooms[room].servers where !isToldOf(number, share.number) {
+                reviewAudience(of: number, at: share.number, into: &effects)
+            }
         } else if let server = remotes[number]?.server {
             for member in rooms[room].locals where !isToldOf(member, server) {
                 reviewAudience(of: member, at: server, into: &effects)
@@ -81,6 +86,7 @@ extension PresenceEngine {
         for member in unseeing where isShown(number, to: member) {
             if arrive(number, for: member) { wakeStreams(of: member, into: &effects) }
         }
+        noteCare(of: number, in: room, by: 1, into: &effects)
         refreshInterest(of: number, into: &effects)
         for member in rooms[room].locals { refreshInterest(of: member, into: &effects) }
     }
@@ -104,9 +110,13 @@ extension PresenceEngine {
         } else {
             for share in rooms[room].servers { reviewAudience(of: number, at: share.number, into: &effects) }
         }
+        if !rooms[room].isExcluded { noteCare(of: number, in: room, by: -1, into: &effects) }
         // Who asked for news of somebody because of the room gets none any more.
         for member in [number] + rooms[room].locals { refreshInterest(of: member, into: &effects) }
         releaseIfUnneeded(number)
+        guard rooms[room].members.isEmpty else { return }
+        roomNumbers[id] = nil
+        freeRooms.append(room)
     }
 
     mutating func forget(_ id: RoomID, into effects: inout [Effect]) {
@@ -122,8 +132,10 @@ extension PresenceEngine {
 
     mutating func intern(_ id: RoomID) -> Int {
         if let number = roomNumbers[id] { return number }
-        rooms.append(RoomRecord(id: id, isExcluded: configuration.excludedRooms.contains(id)))
-        roomNumbers[id] = rooms.count - 1
-        return rooms.count - 1
+        let record = RoomRecord(id: id, isExcluded: configuration.excludedRooms.contains(id))
+        let number = freeRooms.popLast() ?? rooms.count
+        if number == rooms.count { rooms.append(record) } else { rooms[number] = record }
+        roomNumbers[id] = number
+        return number
     }
 }

@@ -56,22 +56,25 @@ extension PresenceEngine {
         return false
     }
 
-    /// Everyone whom streams of the observer show, oneself apart, each once and in rising order; of rooms that had no
-    /// change since `position`, nobody.
+    /// Everyone whom streams of the observer show, oneself apart, each once and in rising order; with a position, only
+    /// those who changed after it.
     func shown(to observer: Int, since position: UInt64?) -> [Int] {
         guard users[observer].hasRelations, let related = relations[observer] else { return [] }
         var found: [Int] = []
+        func isNew(_ number: Int) -> Bool { position.map { versions[number] > $0 } ?? true }
         for entry in related.entries {
             let isAllowed = entry.stored.state == .accepted || configuration.canary == .skipsPermissionCheck
-            if isAllowed { found.append(entry.target) }
+            if isAllowed, isNew(entry.target) { found.append(entry.target) }
         }
         for room in related.rooms where !rooms[room].isExcluded {
             if let position, rooms[room].version <= position { continue }
-            for member in rooms[room].members where !related.blockedBy.containsSorted(member) { found.append(member) }
+            for member in rooms[room].members where isNew(member) && member != observer {
+                if !related.blockedBy.containsSorted(member) { found.append(member) }
+            }
         }
         found.sort()
         var distinct: [Int] = []
-        for number in found where number != observer && distinct.last != number { distinct.append(number) }
+        for number in found where distinct.last != number { distinct.append(number) }
         return distinct
     }
 

@@ -34,6 +34,8 @@ public struct PresenceEngine: Sendable {
 
     var rooms: [RoomRecord] = []
     var roomNumbers: [RoomID: Int] = [:]
+    /// Numbers of rooms that nobody is in.
+    var freeRooms: [Int] = []
     var servers: [ServerName] = []
     var serverNumbers: [ServerName: Int] = [:]
     var streams: [StreamID: StreamRecord] = [:]
@@ -125,6 +127,10 @@ public struct PresenceEngine: Sendable {
         numbers[profiles[number].id] = nil
         relations[number] = nil
         remotes[number] = nil
+        overrides[number] = nil
+        interests[number] = nil
+        arrivals[number] = nil
+        deviceTypes[number] = nil
         deadlines.set(number, to: nil)
         free.append(number)
     }

@@ -19,6 +19,8 @@ struct UserRecord: Sendable {
     /// What observers see; of a remote user, what its server says, if ``RemoteRecord/presence`` is there.
     var state = PublishedState.offline
     var interest = InterestMode.none
+    /// Members of the user's rooms are counted as cared about.
+    var caresInRooms = false
     let isLocal: Bool
     /// There is such a user here.
     var isKnown = false

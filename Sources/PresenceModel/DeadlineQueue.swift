@@ -29,6 +29,9 @@ public struct DeadlineQueue: Sendable {
     /// The earliest moment at which something may be due; what is found then may have moved on.
     public var next: Instant? { heap.min.map { Instant(millisecondsSinceEpoch: $0.milliseconds) } }
 
+    /// How many places the queue takes up; of what moved earlier some are left for a while.
+    package var entryCount: Int { heap.count }
+
     /// The deadline of `number`, if it has one.
     public subscript(number: Int) -> Instant? {
         guard number < wanted.count, wanted[number] != DeadlineQueue.none else { return nil }
@@ -67,7 +70,16 @@ public struct DeadlineQueue: Sendable {
     }
 
     private mutating func enqueue(_ number: Int, at milliseconds: Int64) {
+        // What was queued for later and moved earlier stays behind; it must not pile up.
+        if heap.count > 2 * queued.count + 64 { rebuild() }
         queued[number] = milliseconds
         heap.insert(Entry(milliseconds: milliseconds, number: Int32(number)))
+    }
+
+    private mutating func rebuild() {
+        heap = Heap(
+            queued.enumerated().compactMap { number, milliseconds in
+                milliseconds == DeadlineQueue.none ? nil : Entry(milliseconds: milliseconds, number: Int32(number))
+            })
     }
 }

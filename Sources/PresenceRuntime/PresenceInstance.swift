@@ -16,8 +16,8 @@ public struct PresenceInstance: Sendable {
     /// What is to be done by the shells; what engines tell each other is not among it.
     public enum Effect: Hashable, Sendable {
         case wake(StreamID)
-        case send(OutgoingTransaction)
-        case save(Record)
+        indirect case send(OutgoingTransaction)
+        indirect case save(Record)
     }
 
     /// One row to keep; the latest for a key wins.
@@ -43,6 +43,7 @@ public struct PresenceInstance: Sendable {
     public private(set) var federation: FederationEngine
     private let federates: Bool
     private var presenceEffects: [PresenceEngine.Effect] = []
+    private var woken: Set<StreamID> = []
     private var federationEffects: [FederationEngine.Effect] = []
 
     /// - Parameter federates: false for a server that talks to no other.
@@ -78,6 +79,7 @@ public struct PresenceInstance: Sendable {
             presence.handle(.deadlineReached, at: now, into: &presenceEffects)
         }
         var effects: [Effect] = []
+        woken.removeAll(keepingCapacity: true)
         settle(at: now, into: &effects)
         // What became urgent in this step leaves in this step, one transaction for each server.
         if let due = federation.nextDeadline, due <= now {
@@ -103,7 +105,9 @@ public struct PresenceInstance: Sendable {
 
     private mutating func route(_ effect: PresenceEngine.Effect, at now: Instant, into effects: inout [Effect]) {
         switch effect {
-        case .wake(let stream): effects.append(.wake(stream))
+        case .wake(let stream):
+            // Once a step: whoever is woken reads everything.
+            if woken.insert(stream).inserted { effects.append(.wake(stream)) }
         case .save(let record): effects.append(.save(.presence(record)))
         case .localPublished(let user, let presence, let occasion):
             tell(.localPublished(user, presence, PresenceInstance.urgency(of: occasion)), at: now)

@@ -155,6 +155,9 @@ extension PresenceRuntime {
         /// Up to where in it the stream was told.
         public var reached: PresenceEngine.Position
 
+        /// Of no run: whoever reads on from here gets everyone.
+        public static let beginning = StreamPosition(boot: 0, reached: PresenceEngine.Position(version: 0, own: 0))
+
         /// A position in the run `boot`.
         public init(boot: UInt64, reached: PresenceEngine.Position) {
             self.boot = boot
@@ -184,7 +187,7 @@ extension PresenceRuntime {
         public var sightings: [PresenceEngine.Sighting]
         /// The observer themself, if there is something new.
         public var own: PresenceEngine.OwnState?
-        /// To be given as `since` the next time.
+        /// To be given as `since` the next time; of a stream that is over, where it stood before.
         public var position: StreamPosition
         /// The instant that ages are counted to.
         public var now: Instant
@@ -226,6 +229,7 @@ extension PresenceRuntime {
         let isOver = isClosing || !instance.presence.isOpen(stream)
         return Batch(
             sightings: isOver ? [] : changes.sightings, own: isOver ? nil : changes.own,
-            position: StreamPosition(boot: boot, reached: changes.position), now: clock.now, isOver: isOver)
+            position: isOver ? position ?? .beginning : StreamPosition(boot: boot, reached: changes.position),
+            now: clock.now, isOver: isOver)
     }
 }

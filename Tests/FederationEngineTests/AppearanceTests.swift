@@ -5,6 +5,47 @@ import Testing
 
 private let online = Presence(state: .online, statusText: "tea")
 
+@Suite struct `What is too much` {
+    @Test func `of what one transaction says of a user the last counts`() throws {
+        var bench = try FederationBench()
+        let bob = try remote("bob")
+        let states = (0..<1000).map { PublishedState.allCases[$0 % 5] }
+        var first = PresenceMessage()
+        first.push = states.map { PresenceMessage.Report(user: bob, presence: Presence(state: $0)) }
+        var second = PresenceMessage()
+        second.push = [PresenceMessage.Report(user: bob, presence: Presence(state: .busy))]
+        bench.effects = []
+        bench.perform(.received(from: try there(), transaction: "t1", [first, second]))
+        var reported: [PublishedState] = []
+        for case .remoteReported(_, let presence, _) in bench.effects { reported.append(presence.state) }
+        #expect(reported == [.busy])
+    }
+
+    @Test func `who comes and goes all the time is told of like every change`() throws {
+        var bench = try FederationBench()
+        let alice = try local("alice")
+        bench.perform(.audienceAdded(alice, try there()))
+        bench.conclude()
+        let before = bench.sent.count
+        for _ in 0..<50 {
+            bench.perform(.localPublished(alice, Presence(state: .online), .atOnce))
+            bench.perform(.localPublished(alice, Presence(state: .offline), .batched))
+        }
+        bench.perform(.localPublished(alice, Presence(state: .online), .atOnce))
+        #expect(bench.sent.count == before)
+        bench.pass(.seconds(11))
+        #expect(bench.sent.count == before + 1)
+        #expect(bench.sent.last?.presence(of: alice)?.state == .online)
+    }
+
+    @Test func `a server that is known not to understand is asked nothing`() throws {
+        var bench = try FederationBench()
+        bench.hear("t1", from: try there(), push: [(try remote("bob"), Presence(state: .busy))], isCapable: false)
+        bench.perform(.interestBegan(try remote("carol"), knows: false))
+        #expect(bench.sent.isEmpty)
+    }
+}
+
 @Suite struct `First appearances and answers` {
     @Test func `a first appearance is one transaction for each server, with push and poll`() throws {
         var bench = try FederationBench()

@@ -224,6 +224,26 @@ func bench(
         }
     }
 
+    @Test func `take the rules that name them along to a new name`() throws {
+        var bench = try bench(knowing: ["bob"])
+        let (alice, bob) = (try local("alice"), try remote("bob"))
+        let (old, new) = (try GroupName(parsing: "old"), try GroupName(parsing: "new"))
+        bench.befriend(alice, bob)
+        bench.perform(.groupAdded(alice, old))
+        bench.perform(.memberAdded(alice, old, bob))
+        var policy = ContactPolicy()
+        policy.offline = .group(old)
+        bench.perform(.contactPolicyChosen(alice, policy))
+        bench.perform(.interestSet(alice, .selected(groups: [old], users: []), until: bench.now + .minutes(5)))
+        let renamed = bench.perform(.groupRenamed(alice, old, to: new))
+        #expect(!renamed.contains(.interestEnded(bob)))
+        #expect(bench.engine.contactPolicy(of: alice).offline == .group(new))
+        #expect(bench.engine.mayContact(from: bob, to: alice) == true)
+        // Who takes the old name later inherits nothing.
+        bench.perform(.groupAdded(alice, old))
+        #expect(bench.engine.contactPolicy(of: alice).offline == .group(new))
+    }
+
     @Test func `are at most sixty-four`() throws {
         var configuration = PresenceEngine.Configuration()
         configuration.groupsPerUser = 1000

@@ -76,6 +76,8 @@ import Testing
         let accepted = bench.perform(.requestAccepted(observed: alice, observer: bob))
         #expect(accepted.contains(.permission(PermissionMessage(.accept, observed: alice, observer: bob, request: 9))))
         #expect(accepted.contains(.audienceAdded(alice, bob.server)))
+        // An earlier request that comes late is overtaken.
+        #expect(bench.perform(.permissionReceived(invite)).isEmpty)
         // Whoever asks again is told again, and so is who did not hear of it.
         #expect(
             bench.perform(.permissionReceived(again)).contains(
@@ -191,6 +193,22 @@ import Testing
             bench.perform(.statusChosen(try device("alice"), .online, text: nil))
             #expect(bench.effects.contains(.interestBegan(bob, knows: false)) == !cares)
         }
+    }
+
+    @Test func `goes to members of a room while somebody in it cares`() throws {
+        var bench = try PresenceBench()
+        let (alice, bob, carol) = (try local("alice"), try remote("bob"), try remote("carol"))
+        let room = try RoomID(parsing: "!a:here.example")
+        bench.gather([alice, bob, try local("dave")], in: room)
+        let began = PresenceEngine.Effect.interestBegan(bob, knows: false)
+        #expect(bench.perform(.deviceSeen(try device("alice"))).contains(began))
+        #expect(!bench.perform(.deviceSeen(try device("dave"))).contains(began))
+        #expect(bench.perform(.roomJoined(carol, room)).contains(.interestBegan(carol, knows: false)))
+        #expect(bench.perform(.roomLeft(carol, room)).contains(.interestEnded(carol)))
+        #expect(!bench.perform(.statusChosen(try device("alice"), .hidden, text: nil)).contains(.interestEnded(bob)))
+        #expect(bench.perform(.roomLeft(try local("dave"), room)).contains(.interestEnded(bob)))
+        #expect(bench.perform(.statusChosen(try device("alice"), .online, text: nil)).contains(began))
+        #expect(bench.pass(.minutes(1)).contains(.interestEnded(bob)))
     }
 
     @Test func `is what was asked for expressly while that holds, with or without a client`() throws {

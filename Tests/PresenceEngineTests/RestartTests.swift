@@ -149,6 +149,29 @@ import Testing
         #expect(again.effects.isEmpty && again.engine.version == 0, "\(again.effects)")
     }
 
+    @Test func `an accepted entry without leave shows nothing`() throws {
+        var bench = try PresenceBench()
+        let (alice, bob) = (try local("alice"), try local("bob"))
+        bench.befriend(alice, bob)
+        bench.perform(.statusChosen(try device("alice"), .online, text: "secret"))
+        var snapshot = bench.saved
+        snapshot.consents.removeAll { $0.observed == alice }
+        let again = try PresenceBench(from: snapshot, at: bench.now)
+        #expect(again.engine.presence(of: alice, seenBy: bob) == .forbidden)
+        #expect(again.engine.changes(for: bob, after: nil).sightings.isEmpty)
+        #expect(again.entry(of: alice, on: bob) == .denied)
+    }
+
+    @Test func `a client may be called as the device that stands for those of before`() throws {
+        var bench = try PresenceBench()
+        let phone = try device("alice", "org.presenced.restored")
+        _ = bench.listen(on: phone)
+        var again = try PresenceBench(from: bench.saved, at: bench.now)
+        _ = again.listen(on: phone)
+        again.pass(.minutes(6))
+        #expect(again.state(of: try local("alice")) == .unavailable)
+    }
+
     @Test func `entries of the watch lists of earlier versions are asked for`() throws {
         let (alice, bob, carol) = (try local("alice"), try local("bob"), try remote("carol"))
         var snapshot = PresenceEngine.Snapshot()

@@ -61,9 +61,39 @@ import Testing
         for name in ["bob", "carol"] { bench.perform(.userBlocked(by: alice, try local(name))) }
         let third = PresenceEngine.Event.userBlocked(by: alice, try local("dave"))
         #expect(bench.engine.refusal(of: third) == .consentsFull(limit: 2) && bench.perform(third).isEmpty)
-        bench.add(alice, to: try local("erin"))
-        #expect(bench.entry(of: alice, on: try local("erin")) == .denied)
         #expect(bench.engine.refusal(of: .userBlocked(by: alice, alice)) == .oneself)
+        // Whom she blocks takes nobody's place who asks.
+        bench.perform(.listPolicyChosen(alice, .acceptAll))
+        for name in ["erin", "frank", "grace"] { bench.add(alice, to: try local(name)) }
+        let states = try ["erin", "frank", "grace"].map { bench.entry(of: alice, on: try local($0)) }
+        #expect(states == [.accepted, .accepted, .denied])
+    }
+
+    @Test func `one other server alone cannot fill up what waits for a user`() throws {
+        var configuration = PresenceEngine.Configuration()
+        configuration.requestsPerServer = 3
+        var bench = try bench(knowing: ["alice"], configuration)
+        let alice = try local("alice")
+        for number in 0..<5 {
+            let spammer = try remote("spam\(number)")
+            bench.perform(.permissionReceived(PermissionMessage(.invite, observed: alice, observer: spammer)))
+        }
+        #expect(bench.engine.requests(to: alice).count == 3)
+        let friend = try remote("friend", at: "other.example")
+        bench.perform(.permissionReceived(PermissionMessage(.invite, observed: alice, observer: friend)))
+        bench.add(alice, to: try local("bob"))
+        #expect(bench.engine.requests(to: alice).count == 5)
+    }
+
+    @Test func `a position does not tell what happens out of the observer's sight`() throws {
+        var bench = try PresenceBench()
+        let bob = try local("bob")
+        _ = bench.listen(on: try device("bob"))
+        let position = bench.engine.changes(for: bob, after: nil).position
+        for state in [ChosenState.online, .busy, .offline] {
+            bench.perform(.statusChosen(try device("alice"), state, text: nil))
+            #expect(bench.engine.changes(for: bob, after: position).position == position)
+        }
     }
 }
 

@@ -1,6 +1,21 @@
 import PresenceModel
 import Testing
 
+@Suite struct `A queue of deadlines under pressure` {
+    @Test func `holds no more than it must, however often deadlines move earlier`() {
+        var queue = DeadlineQueue()
+        for milliseconds in stride(from: Int64(1_000_000), to: 0, by: -1) {
+            queue.set(0, to: Instant(millisecondsSinceEpoch: milliseconds))
+        }
+        queue.set(1, to: Instant(millisecondsSinceEpoch: 500))
+        #expect(queue.entryCount < 200)
+        #expect(queue.popDue(at: Instant(millisecondsSinceEpoch: 1)) == 0)
+        #expect(queue.popDue(at: Instant(millisecondsSinceEpoch: 499)) == nil)
+        #expect(queue.popDue(at: Instant(millisecondsSinceEpoch: 500)) == 1)
+        #expect(queue.popDue(at: .distantFuture) == nil)
+    }
+}
+
 @Suite struct `Time` {
     @Test func `an instant saturates at both ends`() {
         let now = Instant(millisecondsSinceEpoch: 1_700_000_000_000)

@@ -50,6 +50,7 @@ struct Climate: Sendable {
         presence.streamsPerUser = generator.pick([2, 100, 100])
         presence.listEntriesPerUser = generator.pick([3, 1000, 1000])
         presence.requestsPerUser = generator.pick([1, 200, 200])
+        presence.requestsPerServer = generator.pick([1, 50, 50])
         presence.consentsPerUser = generator.pick([3, 5000, 5000])
         presence.groupsPerUser = generator.pick([1, 64, 64])
         presence.roomsPerUser = generator.pick([2, 10_000, 10_000])

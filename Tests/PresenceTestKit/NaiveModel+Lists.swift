@@ -18,7 +18,9 @@ extension NaiveModel {
             return state == .requested || state == .granted ? nil : .noSuchRequest
         case .userBlocked(let user, let other):
             if user == other { return .oneself }
-            return hasRoomForConsent(of: user, for: other) ? nil : .consentsFull(limit: limits.consentsPerUser)
+            let all = consents[user] ?? [:]
+            let isFull = all.values.count { $0.state == .blocked } >= limits.consentsPerUser
+            return isFull && all[other]?.state != .blocked ? .consentsFull(limit: limits.consentsPerUser) : nil
         case .roomJoined(let user, let room):
             // Of other servers' users no more is known than that they are in rooms with users of this one.
             let theirs = (rooms[server] ?? [:]).filter { $0.value.contains(user) }
@@ -102,12 +104,26 @@ extension NaiveModel {
         case .groupRenamed(let user, let name, let new):
             let members = groups[user]?.removeValue(forKey: name)
             groups[user]?[new] = members
+            follow(name, to: new, of: user)
         case .groupRemoved(let user, let name): groups[user]?[name] = nil
         case .memberAdded(let user, let name, let member): groups[user]?[name]?.insert(member)
         case .memberRemoved(let user, let name, let member): groups[user]?[name]?.remove(member)
         default: return false
         }
         return true
+    }
+
+    /// What names a group follows it to its new name.
+    private mutating func follow(_ name: GroupName, to new: GroupName, of user: UserID) {
+        var policy = contacts[user] ?? ContactPolicy()
+        let rules: [WritableKeyPath<ContactPolicy, ContactRule>] = [
+            \.freeForChat, \.online, \.busy, \.unavailable, \.offline,
+        ]
+        for rule in rules where policy[keyPath: rule] == .group(name) { policy[keyPath: rule] = .group(new) }
+        contacts[user] = policy
+        if case .selected(let names, let users)? = interests[user]?.scope {
+            interests[user]?.scope = .selected(groups: names.map { $0 == name ? new : $0 }, users: users)
+        }
     }
 
     private mutating func add(
@@ -152,8 +168,10 @@ extension NaiveModel {
             set(.granted)
             return .accepted
         }
-        let asked = (consents[observed] ?? [:]).values.count { $0.state == .requested }
-        let mayAsk = standing == .requested || asked < limits.requestsPerUser
+        let waiting = (consents[observed] ?? [:]).filter { $0.value.state == .requested }.keys
+        let compatriots = waiting.filter { $0.server == observer.server }
+        let isCrowd = observer.server != observed.server && compatriots.count >= limits.requestsPerServer
+        let mayAsk = standing == .requested || (waiting.count < limits.requestsPerUser && !isCrowd)
         guard !isGranted, policy != .denyAll, hasRoom, mayAsk else {
             consents[observed]?[observer] = nil
             return .denied
@@ -164,7 +182,7 @@ extension NaiveModel {
 
     private func hasRoomForConsent(of user: UserID, for other: UserID) -> Bool {
         let all = consents[user] ?? [:]
-        return all[other] != nil || all.count < limits.consentsPerUser
+        return all[other] != nil || all.values.count { $0.state != .blocked } < limits.consentsPerUser
     }
 
     private func policy(of user: UserID, for server: ServerName) -> ListPolicy {
@@ -189,6 +207,8 @@ extension NaiveModel {
     private mutating func receive(_ message: PermissionMessage) {
         let (observed, observer) = (message.observed, message.observer)
         guard message.kind != .invite else {
+            let kept = consents[observed]?[observer]?.request
+            if let kept, let request = message.request, request < kept { return }
             _ = decide(observer, about: observed, message.request ?? 0, message.note)
             return
         }

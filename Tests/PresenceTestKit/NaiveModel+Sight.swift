@@ -98,6 +98,10 @@ extension NaiveModel {
             let members = names.reduce(into: Set<UserID>()) { $0.formUnion(groups[user]?[$1] ?? []) }
             return list.intersection(members).union(others.filter { $0.server != user.server && maySee(user, $0) })
         }
-        return !person.sessions.isEmpty || hasOpenStream(user) ? list : []
+        guard !person.sessions.isEmpty || hasOpenStream(user) else { return [] }
+        let companions = (rooms[user.server] ?? [:]).filter {
+            !limits.excludedRooms.contains($0.key) && $0.value.contains(user)
+        }
+        return companions.values.reduce(list) { $0.union($1.filter { $0.server != user.server }) }
     }
 }

@@ -107,6 +107,7 @@ extension ConfigurationKey {
         ConfigurationKey("lists.grant_mutually", \.lists.grantMutually, .toggle),
         ConfigurationKey("lists.entries_per_user", \.lists.entriesPerUser, .count(1...100_000)),
         ConfigurationKey("lists.requests_per_user", \.lists.requestsPerUser, .count(1...100_000)),
+        ConfigurationKey("lists.requests_per_server", \.lists.requestsPerServer, .count(1...100_000)),
         ConfigurationKey("lists.consents_per_user", \.lists.consentsPerUser, .count(1...100_000)),
         ConfigurationKey("lists.groups_per_user", \.lists.groupsPerUser, .count(1...64)),
     ]

@@ -116,6 +116,7 @@ extension ServerConfiguration {
         var grantMutually = true
         var entriesPerUser = 1000
         var requestsPerUser = 200
+        var requestsPerServer = 50
         var consentsPerUser = 5000
         var groupsPerUser = 64
     }

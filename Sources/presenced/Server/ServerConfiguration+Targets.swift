@@ -36,6 +36,7 @@ extension ServerConfiguration {
         settings.grantsMutually = lists.grantMutually
         settings.listEntriesPerUser = lists.entriesPerUser
         settings.requestsPerUser = lists.requestsPerUser
+        settings.requestsPerServer = lists.requestsPerServer
         settings.consentsPerUser = lists.consentsPerUser
         settings.groupsPerUser = lists.groupsPerUser
         return settings

@@ -50,7 +50,7 @@ struct `Server-sent events` {
     @Test(.timeLimit(.minutes(1))) func `begin with the caller, go live, and bring what comes`() async throws {
         let bench = try await GatewayBench()
         try await listen(bench) { text in
-            guard text.contains("event: org.presenced.live\nid: p7_") else { return false }
+            guard text.contains("event: org.presenced.live\nid: p") else { return false }
             let first = try #require(text.firstRange(of: "data: "))
             #expect(text[first.upperBound...].hasPrefix(#"{"type":"m.presence","sender":"@ada:x.org""#), "\(text)")
             if !text.contains("waiting_requests") {
