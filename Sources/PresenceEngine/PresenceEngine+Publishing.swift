@@ -25,10 +25,7 @@ extension PresenceEngine {
         }
         // Who came or went unseen, being hidden or busy, is saved too: a restart holds who was connected. And who is
         // active for long, now and then.
-        let unsaved = users[number].lastActive.milliseconds(since: users[number].savedActive)
-        guard differs || (occasion == nil && (outcome.cameOrWent || unsaved >= limits.activitySavedEvery)) else {
-            return false
-        }
+        guard differs || (occasion == nil && (outcome.cameOrWent || isWorthSaving(number))) else { return false }
         save(number, into: &effects)
         return true
     }
@@ -93,8 +90,16 @@ extension PresenceEngine {
         wakeStreams(of: number, into: &effects)
     }
 
+    private func isWorthSaving(_ number: Int) -> Bool {
+        let user = users[number]
+        if user.lastActive.milliseconds(since: user.savedActive) >= limits.activitySavedEvery { return true }
+        guard user.effective == .busy, !user.devices.isEmpty else { return false }
+        return user.lastSeen.milliseconds(since: user.savedSeen) >= limits.activitySavedEvery
+    }
+
     mutating func save(_ number: Int, into effects: inout [Effect]) {
         users[number].savedActive = users[number].lastActive
+        users[number].savedSeen = users[number].lastSeen
         effects.append(.save(.status(profiles[number].id, stored(number))))
     }
 

@@ -49,6 +49,7 @@ extension PresenceEngine {
         users[number].lastActive = past(status.lastActive)
         users[number].savedActive = users[number].lastActive
         users[number].lastSeen = past(status.lastSeen)
+        users[number].savedSeen = users[number].lastSeen
         users[number].shownLastActive = past(status.shownLastActive)
         users[number].effective = status.override?.state ?? status.chosen
         if let override = status.override {

@@ -65,6 +65,11 @@ extension UserRecord {
         if leading < 0 { leading = best }
         let leadChanged = leading >= 0 && !devices[leading].isLeading
         if leadChanged { for place in devices.indices { devices[place].isLeading = place == leading } }
+        if effective == .busy, !devices.isEmpty {
+            // How long busy lasts counts from here, also after a crash: so it is looked at and saved now and then.
+            if devices.contains(where: { $0.openStreams > 0 }) { lastSeen = now }
+            next = min(next, max(savedSeen, now).millisecondsSinceEpoch + limits.activitySavedEvery)
+        }
         if devices.isEmpty, effective == .busy, lastSeen != .epoch {
             let end = lastSeen.millisecondsSinceEpoch + limits.busyEndsAfter
             if end > now.millisecondsSinceEpoch { next = min(next, end) }

@@ -11,8 +11,9 @@ struct UserRecord: Sendable {
     var lastActive = Instant.epoch
     /// The age that others see while the user is offline to them.
     var shownLastActive = Instant.epoch
-    /// The `lastActive` that was saved last.
+    /// The `lastActive` and the `lastSeen` that were saved last.
     var savedActive = Instant.epoch
+    var savedSeen = Instant.epoch
 
     /// The override's state, or the chosen one.
     var effective = ChosenState.online

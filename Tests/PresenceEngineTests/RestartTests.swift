@@ -128,6 +128,23 @@ import Testing
         #expect(again.saved.statuses.first?.status.override == nil)
     }
 
+    @Test func `busy goes on after a crash, however long the device had been there`() throws {
+        for listens in [true, false] {
+            var bench = try PresenceBench()
+            if listens { _ = bench.listen(on: try device("alice")) }
+            bench.perform(.statusChosen(try device("alice"), .busy, text: nil))
+            for _ in 0..<540 {
+                bench.pass(.seconds(20))
+                if !listens { bench.perform(.deviceSeen(try device("alice"))) }
+            }
+            var again = try PresenceBench(from: bench.saved, at: bench.now + .minutes(1))
+            again.pass(.minutes(53))
+            #expect(again.state(of: try local("alice")) == .busy)
+            again.pass(.minutes(7))
+            #expect(again.state(of: try local("alice")) == .offline)
+        }
+    }
+
     @Test func `an override that ended meanwhile over a hidden choice takes the text with it`() throws {
         var bench = try PresenceBench()
         let (alice, phone) = (try local("alice"), try device("alice"))
