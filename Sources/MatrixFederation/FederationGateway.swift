@@ -26,12 +26,17 @@ public struct FederationGateway: Sendable {
     let configuration: Configuration
     let clock: any PresenceClock
     let logger: Logger
+    let isUser: @Sendable (UserID) -> Bool
 
-    /// - Parameter signingKeys: at least one; all are published.
+    /// - Parameters:
+    ///   - signingKeys: at least one; all are published.
+    ///   - isUser: whether there is such a user here, for those of whom the engine has not heard yet.
     public init(
         server: ServerName, signingKeys: [SigningKey], keys: KeyRing, runtime: PresenceRuntime,
-        configuration: Configuration, clock: any PresenceClock, logger: Logger
+        configuration: Configuration, clock: any PresenceClock, logger: Logger,
+        isUser: @escaping @Sendable (UserID) -> Bool
     ) {
+        self.isUser = isUser
         self.server = server
         self.signingKeys = signingKeys
         self.runtime = runtime

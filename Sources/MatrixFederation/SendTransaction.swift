@@ -46,12 +46,20 @@ extension FederationGateway {
                 "elements of a transaction were malformed and left out",
                 metadata: ["origin": "\(origin)", "count": "\(malformed)"])
         }
+        await introduceUsers(askedIn: permissions)
         do {
             try await runtime.take(messages, permissions: permissions, transaction: id, from: origin)
         } catch {
             throw MatrixErrorBody(.unknown, "The transaction could not be written to disk; send it again.", status: 503)
         }
         return .json(FederationGateway.taken)
+    }
+
+    /// Who has just come to this server may be asked, before the engine has heard of them.
+    private func introduceUsers(askedIn permissions: [PermissionMessage]) async {
+        for message in permissions where message.kind == .invite && message.observed.isHosted(by: server) {
+            if isUser(message.observed) { await runtime.submit(.presence(.userKnown(message.observed))) }
+        }
     }
 
     private static let taken = Array(#"{"pdus":{}}"#.utf8)

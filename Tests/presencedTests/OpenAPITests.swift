@@ -147,7 +147,7 @@ struct `The description of the endpoints` {
             pinned: [:], transport: transport, clock: clock, validityLimit: .hours(1), logger: logger)
         let federation = FederationGateway(
             server: server, signingKeys: [.generate()], keys: keys, runtime: runtime,
-            configuration: FederationGateway.Configuration(), clock: clock, logger: logger)
+            configuration: FederationGateway.Configuration(), clock: clock, logger: logger, isUser: { _ in false })
         let listing = clients.routes.listing + admin.routes.listing + federation.routes.listing
         try await transport.shutdown()
         return listing

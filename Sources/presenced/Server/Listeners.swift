@@ -59,7 +59,7 @@ struct Listeners: Sendable {
             let gateway = FederationGateway(
                 server: configuration.serverName, signingKeys: federation.signingKeys, keys: federation.keys,
                 runtime: runtime, configuration: configuration.federationGatewayConfiguration, clock: clock,
-                logger: logger)
+                logger: logger, isUser: { tokens.knows($0) })
             let server = try configuration.federation.tls.pair.map { try Listeners.tls(plain, $0) } ?? plain
             all.append(named("federation", configuration.federation.listen, server, gateway.routes, .sameOnly))
         }
