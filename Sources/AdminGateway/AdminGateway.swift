@@ -22,6 +22,7 @@ public struct AdminGateway: Sendable {
     let runtime: PresenceRuntime
     let token: AdminToken
     let configuration: Configuration
+    let edits = RoomEdits()
 
     /// - Parameter token: what every request must carry.
     public init(runtime: PresenceRuntime, token: AdminToken, configuration: Configuration = Configuration()) {

@@ -9,15 +9,15 @@ extension AdminGateway {
     /// `PUT /_presenced/admin/v1/rooms/{roomId}/members/{userId}` → 200 `{}`, also if they were in it. The body is not
     /// looked at.
     func putRoomMember(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let room = try room(in: request)
-        try await perform(.roomJoined(try user(in: request, at: 1), room))
+        let event = PresenceEngine.Event.roomJoined(try user(in: request, at: 1), try room(in: request))
+        try await inTurn { () throws(MatrixErrorBody) in try await perform(event) }
         return .emptyObject
     }
 
     /// `DELETE /_presenced/admin/v1/rooms/{roomId}/members/{userId}` → 200 `{}`, also if they were not in it.
     func deleteRoomMember(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let room = try room(in: request)
-        try await perform(.roomLeft(try user(in: request, at: 1), room))
+        let event = PresenceEngine.Event.roomLeft(try user(in: request, at: 1), try room(in: request))
+        try await inTurn { () throws(MatrixErrorBody) in try await perform(event) }
         return .emptyObject
     }
 
@@ -31,11 +31,22 @@ extension AdminGateway {
     /// `PUT /_presenced/admin/v1/rooms/{roomId}/members`: `{"members":["@user:server",…]}` → 200 `{}`, on disk by then:
     /// these are in the room, and no others. At most 100,000.
     ///
-    /// If one of them can be in no further room, nothing changes. Replacements of one room must come one at a time.
+    /// If one of them can be in no further room, nothing changes. Changes of rooms happen one after the other.
     func putRoomMembers(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let room = try room(in: request)
         let bytes = try await request.bodyBytes(limit: configuration.membersLimitBytes)
         let members = try RoomMembersBody.decode(bytes)
+        try await inTurn { () throws(MatrixErrorBody) in try await replace(members, in: room) }
+        return .emptyObject
+    }
+
+    func inTurn(
+        _ edit: @escaping @Sendable () async throws(MatrixErrorBody) -> Void
+    ) async throws(MatrixErrorBody) {
+        try await edits.run(edit).get()
+    }
+
+    private func replace(_ members: [UserID], in room: RoomID) async throws(MatrixErrorBody) {
         let (events, refusal) = await runtime.read { engine, _ -> ([PresenceEngine.Event], PresenceEngine.Refusal?) in
             let before = engine.members(of: room)
             let (old, new) = (Set(before), Set(members))
@@ -47,6 +58,5 @@ extension AdminGateway {
         // The disk is waited for once: with the last.
         for event in events.dropLast() { await runtime.submit(.presence(event)) }
         if let last = events.last { try await perform(last) }
-        return .emptyObject
     }
 }

@@ -19,7 +19,8 @@ extension AdminGateway {
 
     /// `DELETE /_presenced/admin/v1/rooms/{roomId}` → 200 `{}`, also if nobody was in it: everybody leaves.
     func deleteRoom(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        try await perform(.roomForgotten(try room(in: request)))
+        let event = PresenceEngine.Event.roomForgotten(try room(in: request))
+        try await inTurn { () throws(MatrixErrorBody) in try await perform(event) }
         return .emptyObject
     }
 

@@ -24,7 +24,9 @@ extension ClientGateway {
         let presence = try setPresence(in: request)
         let wantsEvents = request.headers[.accept]?.contains("text/event-stream") ?? false
         guard !wantsEvents, since != nil || timeout != nil else {
-            let position = request.headers[.lastEventID].flatMap { positions.position(of: $0) }
+            // A browser can set no header on its first try, and repeats it on its own afterwards.
+            let text = request.headers[.lastEventID] ?? since
+            let position = text.flatMap { positions.position(of: $0) }
             return serverSentEvents(to: key, presence, from: position, request)
         }
         var position: PresenceRuntime.StreamPosition?
@@ -75,6 +77,10 @@ extension ClientGateway {
         writer.beginArray()
         for event in events(in: batch, for: key.user) { writer.raw(event) }
         writer.endArray()
+        if batch.isSnapshot {
+            writer.key("snapshot")
+            writer.bool(true)
+        }
         writer.key("next_batch")
         writer.string(positions.text(of: batch.position))
         writer.endObject()
@@ -113,7 +119,8 @@ extension ClientGateway {
     ) async throws {
         var batch = await runtime.changes(for: key.user, on: stream.id, since: position)
         var text = lines(for: batch, to: key.user)
-        text += "event: org.presenced.live\nid: \(positions.text(of: batch.position))\ndata: {}\n\n"
+        text +=
+            "event: org.presenced.live\nid: \(positions.text(of: batch.position))\ndata: {\(batch.isSnapshot ? "\"snapshot\":true" : "")}\n\n"
         try await body.write(ByteBuffer(string: text))
         for await _ in stream.wakes {
             batch = await runtime.changes(for: key.user, on: stream.id, since: batch.position)

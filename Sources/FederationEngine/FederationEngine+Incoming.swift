@@ -22,7 +22,9 @@ extension FederationEngine {
         for permission in permissions { receive(permission, from: origin, into: &effects) }
         let latest = FederationEngine.latestReports(in: messages)
         for (place, message) in messages.enumerated() {
-            receive(message, number, at: now, into: &effects) { latest[$0] == ReportPlace(message: place, report: $1) }
+            receive(message, number, at: now, into: &effects) { user, index in
+                latest.map { $0[user] == ReportPlace(message: place, report: index) } ?? true
+            }
         }
     }
 
@@ -32,8 +34,10 @@ extension FederationEngine {
         var report: Int
     }
 
-    /// What is said of each user last: a transaction that says a thousand things of one user says one.
-    private static func latestReports(in messages: [PresenceMessage]) -> [UserID: ReportPlace] {
+    /// What is said of each user last: a transaction that says a thousand things of one user says one. `nil` for the
+    /// usual transaction, which is too small for it to matter.
+    private static func latestReports(in messages: [PresenceMessage]) -> [UserID: ReportPlace]? {
+        guard messages.reduce(0, { $0 + $1.push.count }) > 64 else { return nil }
         var latest: [UserID: ReportPlace] = [:]
         for (place, message) in messages.enumerated() {
             for (index, report) in message.push.enumerated() {

@@ -22,7 +22,7 @@ extension PresenceEngine {
                 var group = settings.groups.remove(at: place)
                 group.name = other
                 settings.insert(group)
-                settings.contact.rename(name, to: other)
+                settings.contact.replace(.group(name), by: .group(other))
             }
             renameInInterest(of: user, name, to: other)
         case .groupRemoved(let user, let name):
@@ -70,7 +70,10 @@ extension PresenceEngine {
         for entry in relations[number]?.entries ?? [] where entry.stored.groups & bit != 0 {
             setGroups(entry.stored.groups & ~bit, of: entry.target, number, into: &effects)
         }
-        change(user, into: &effects) { $0.groups.removeAll { $0.slot == slot } }
+        change(user, into: &effects) { settings in
+            settings.groups.removeAll { $0.slot == slot }
+            settings.contact.replace(.group(name), by: .nobody)
+        }
         refreshInterest(of: number, into: &effects)
     }
 
@@ -96,14 +99,14 @@ extension PresenceEngine {
 }
 
 extension ContactPolicy {
-    /// A rule follows its group to the new name.
-    fileprivate mutating func rename(_ name: GroupName, to other: GroupName) {
-        func renamed(_ rule: ContactRule) -> ContactRule { rule == .group(name) ? .group(other) : rule }
-        freeForChat = renamed(freeForChat)
-        online = renamed(online)
-        busy = renamed(busy)
-        unavailable = renamed(unavailable)
-        offline = renamed(offline)
+    /// A rule follows its group to a new name, and ends with it: a later group of the name inherits nothing.
+    fileprivate mutating func replace(_ rule: ContactRule, by other: ContactRule) {
+        func replaced(_ mine: ContactRule) -> ContactRule { mine == rule ? other : mine }
+        freeForChat = replaced(freeForChat)
+        online = replaced(online)
+        busy = replaced(busy)
+        unavailable = replaced(unavailable)
+        offline = replaced(offline)
     }
 }
 

@@ -61,6 +61,8 @@ extension PresenceEngine {
         public var own: OwnState?
         /// To be given as `after` the next time.
         public var position: Position
+        /// These are all whom the observer sees: who is not among them is not seen any more.
+        public var isSnapshot: Bool
     }
 
     /// What `observer`, a local user, may know of `observed` at this moment.
@@ -93,13 +95,11 @@ extension PresenceEngine {
         guard let watcher = number(of: observer) else {
             return Changes(
                 sightings: [], own: position == nil ? ownState(of: observer) : nil,
-                position: Position(version: 0, own: 0))
+                position: Position(version: 0, own: 0), isSnapshot: true)
         }
         let revision = profiles[watcher].revision
-        let collected = arrivals[watcher]
-        let since = position.flatMap { position in
-            collected.flatMap { position.version < $0.floor ? nil : position.version }
-        }
+        let collected = position.flatMap { self.collected(for: watcher, since: $0.version) }
+        let since = collected == nil ? nil : position?.version
         var found = shown(to: watcher, since: since).map { (version: versions[$0], number: $0) }
         if let since, let collected { add(collected, since: since, for: watcher, to: &found) }
         found.sort { $0 < $1 }
@@ -110,10 +110,11 @@ extension PresenceEngine {
         }
         let isOwnNew = versions[watcher] > since ?? 0 || position.map { $0.own < revision } ?? true || since == nil
         // Not the latest version of all: the number must not tell what happens out of the observer's sight.
-        let reached = max(since ?? collected?.floor ?? 0, found.last?.version ?? 0, versions[watcher])
+        let beginning = arrivals[watcher].map { max($0.floor, $0.attentiveSince) } ?? 0
+        let reached = max(since ?? beginning, found.last?.version ?? 0, versions[watcher])
         return Changes(
             sightings: sightings, own: isOwnNew ? ownState(of: observer) : nil,
-            position: Position(version: reached, own: revision))
+            position: Position(version: reached, own: revision), isSnapshot: since == nil)
     }
 
     /// Who became visible after the position: also somebody who did not change.

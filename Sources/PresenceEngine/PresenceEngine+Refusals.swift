@@ -50,6 +50,12 @@ extension PresenceEngine {
         case .memberAdded(let user, let name, let member), .memberRemoved(let user, let name, let member):
             guard slot(of: name, user) != nil else { return .noSuchGroup }
             return entry(of: user, for: member) == nil ? .noSuchEntry : nil
+        case .contactPolicyChosen(let user, let policy):
+            let rules = [policy.freeForChat, policy.online, policy.busy, policy.unavailable, policy.offline]
+            let isMissing = rules.contains {
+                if case .group(let name) = $0 { slot(of: name, user) == nil } else { false }
+            }
+            return isMissing ? .noSuchGroup : nil
         case .roomJoined(let user, let room):
             return refusal(joining: room, user)
         case .interestSet(let user, .selected(let groups, let users), _):

@@ -17,6 +17,8 @@ struct RoomRecord: Sendable {
     var servers: [Share] = []
     /// Of the latest change that a member's observers see.
     var version: UInt64 = 0
+    /// Of the latest join.
+    var joined: UInt64 = 0
     /// Local members who care about the others.
     var caring = 0
 
@@ -69,6 +71,7 @@ extension PresenceEngine {
         guard !rooms[room].isExcluded else { return }
         // One for all who arrive, whoever listens: the number must not tell.
         version += 1
+        rooms[room].joined = version
         if users[number].isLocal {
             for share in rooms[room].servers where !isToldOf(number, share.number) {
                 reviewAudience(of: number, at: share.number, into: &effects)
@@ -88,6 +91,7 @@ extension PresenceEngine {
         }
         noteCare(of: number, in: room, by: 1, into: &effects)
         refreshInterest(of: number, into: &effects)
+        guard !interests.isEmpty else { return }
         for member in rooms[room].locals { refreshInterest(of: member, into: &effects) }
     }
 

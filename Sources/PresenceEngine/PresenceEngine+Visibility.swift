@@ -4,6 +4,8 @@ import PresenceModel
 struct Arrivals: Sendable {
     /// A position before this has missed some: it gets everything anew.
     var floor: UInt64
+    /// When the observer came back last: of joins before this nothing is in ``entries``.
+    var attentiveSince: UInt64
     var entries: [(version: UInt64, user: Int)] = []
 }
 
@@ -80,11 +82,25 @@ extension PresenceEngine {
 
     // MARK: Arrivals
 
-    /// Begins or ends the collection of arrivals: it lasts as long as somebody may come back for what they missed.
+    /// Begins or interrupts the collection of arrivals. Of who is away nothing is collected; whether something was missed
+    /// is seen by the floor and by the rooms' latest joins.
     mutating func updateArrivals(of number: Int) {
         let isAttentive = users[number].isAttentive
         users[number].collectsArrivals = isAttentive
-        arrivals[number] = isAttentive ? Arrivals(floor: version) : nil
+        guard isAttentive else { return }
+        if arrivals[number] == nil {
+            arrivals[number] = Arrivals(floor: version, attentiveSince: version)
+        } else {
+            arrivals[number]?.attentiveSince = version
+        }
+    }
+
+    /// What is known of what somebody missed who stands at `position`; `nil`: everything must be shown anew.
+    func collected(for observer: Int, since position: UInt64) -> Arrivals? {
+        guard let collected = arrivals[observer], position >= collected.floor else { return nil }
+        guard position < collected.attentiveSince else { return collected }
+        let hasMissed = relations[observer]?.rooms.contains { !rooms[$0].isExcluded && rooms[$0].joined > position }
+        return hasMissed ?? false ? nil : collected
     }
 
     /// Runs a change of permission; who was not shown before and is afterwards has arrived.
@@ -103,12 +119,17 @@ extension PresenceEngine {
     /// The observer's streams have something new, and nobody else's; the caller raised ``version``. True: they are to be
     /// woken.
     mutating func arrive(_ observed: Int, for observer: Int) -> Bool {
-        guard users[observer].collectsArrivals else { return false }
+        guard users[observer].collectsArrivals else {
+            if arrivals[observer] != nil {
+                arrivals[observer] = Arrivals(floor: version, attentiveSince: version)
+            }
+            return false
+        }
         if !users[observed].isLocal, remotes[observed]?.presence == nil, remotes[observed]?.unknown == nil {
             return false
         }
         if arrivals[observer]?.entries.count ?? 0 >= configuration.arrivalsPerUser {
-            arrivals[observer] = Arrivals(floor: version)
+            arrivals[observer] = Arrivals(floor: version, attentiveSince: version)
         } else {
             arrivals[observer]?.entries.append((version, observed))
         }

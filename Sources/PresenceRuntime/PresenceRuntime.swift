@@ -189,6 +189,8 @@ extension PresenceRuntime {
         public var own: PresenceEngine.OwnState?
         /// To be given as `since` the next time; of a stream that is over, where it stood before.
         public var position: StreamPosition
+        /// These are all whom the observer sees: who is not among them is not seen any more.
+        public var isSnapshot: Bool
         /// The instant that ages are counted to.
         public var now: Instant
         /// The device lost its token, or the server stops: nothing more comes.
@@ -230,6 +232,6 @@ extension PresenceRuntime {
         return Batch(
             sightings: isOver ? [] : changes.sightings, own: isOver ? nil : changes.own,
             position: isOver ? position ?? .beginning : StreamPosition(boot: boot, reached: changes.position),
-            now: clock.now, isOver: isOver)
+            isSnapshot: changes.isSnapshot && !isOver, now: clock.now, isOver: isOver)
     }
 }

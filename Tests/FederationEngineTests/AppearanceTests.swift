@@ -6,7 +6,7 @@ import Testing
 private let online = Presence(state: .online, statusText: "tea")
 
 @Suite struct `What is too much` {
-    @Test func `of what one transaction says of a user the last counts`() throws {
+    @Test func `of the many things that one transaction says of a user the last counts`() throws {
         var bench = try FederationBench()
         let bob = try remote("bob")
         let states = (0..<1000).map { PublishedState.allCases[$0 % 5] }

@@ -239,9 +239,11 @@ func bench(
         #expect(!renamed.contains(.interestEnded(bob)))
         #expect(bench.engine.contactPolicy(of: alice).offline == .group(new))
         #expect(bench.engine.mayContact(from: bob, to: alice) == true)
-        // Who takes the old name later inherits nothing.
+        // Who takes the old name later inherits nothing; nor who takes the name of one that is gone.
         bench.perform(.groupAdded(alice, old))
         #expect(bench.engine.contactPolicy(of: alice).offline == .group(new))
+        bench.perform(.groupRemoved(alice, new))
+        #expect(bench.engine.contactPolicy(of: alice).offline == .nobody)
     }
 
     @Test func `are at most sixty-four`() throws {
@@ -306,7 +308,7 @@ func bench(
         #expect(bench.engine.mayContact(from: closed, to: alice) == false)
         var policy = ContactPolicy()
         policy.online = .group(try GroupName(parsing: "gone"))
-        bench.perform(.contactPolicyChosen(alice, policy))
-        #expect(bench.engine.mayContact(from: try local("bob"), to: alice) == false)
+        #expect(bench.engine.refusal(of: .contactPolicyChosen(alice, policy)) == .noSuchGroup)
+        #expect(bench.perform(.contactPolicyChosen(alice, policy)).isEmpty)
     }
 }

@@ -203,7 +203,29 @@ import Testing
         #expect(Set(bench.engine.changes(for: bob, after: position).sightings.map(\.user)) == Set(names))
     }
 
-    @Test func `whoever was away for longer than a lease gets everything anew`() throws {
+    @Test func `a client that touches no presence reads on between its polls, and learns nothing of strangers`() throws
+    {
+        var bench = try PresenceBench()
+        let (alice, bob, eve) = (try local("alice"), try local("bob"), try local("eve"))
+        bench.befriend(alice, bob)
+        bench.befriend(bob, try local("carol"))
+        func poll(_ user: String, _ position: PresenceEngine.Position?) throws -> PresenceEngine.Changes {
+            let stream = bench.listen(on: try device(user), .offline)
+            defer { bench.perform(.streamClosed(stream)) }
+            return bench.engine.changes(for: try local(user), after: position)
+        }
+        var (bobs, eves) = (try poll("bob", nil).position, try poll("eve", nil).position)
+        for text in ["1", "2", "3"] {
+            bench.perform(.statusChosen(try device("alice"), .online, text: text))
+            let (seen, guessed) = (try poll("bob", bobs), try poll("eve", eves))
+            #expect(seen.sightings.map(\.user) == [alice] && !seen.isSnapshot)
+            #expect(guessed.sightings.isEmpty && guessed.own == nil && guessed.position == eves)
+            (bobs, eves) = (seen.position, guessed.position)
+        }
+        #expect(bench.engine.presence(of: alice, seenBy: eve) == .forbidden)
+    }
+
+    @Test func `whoever was away while somebody joined gets everything anew`() throws {
         var bench = try PresenceBench()
         let room = try #require(room)
         let (alice, bob) = (try local("alice"), try local("bob"))
@@ -212,9 +234,16 @@ import Testing
         let position = bench.engine.changes(for: bob, after: nil).position
         bench.perform(.streamClosed(first))
         bench.pass(.minutes(1))
+        let second = bench.listen(on: try device("bob"))
+        #expect(bench.engine.changes(for: bob, after: position).sightings.isEmpty)
+        bench.perform(.streamClosed(second))
+        bench.pass(.minutes(1))
+        let carol = try local("carol")
+        bench.perform(.roomJoined(carol, room))
         _ = bench.listen(on: try device("bob"))
-        // Bob's own coming and going was a change, so the position is not the latest any more.
-        #expect(bench.engine.changes(for: bob, after: position).sightings.map(\.user) == [alice])
+        let changes = bench.engine.changes(for: bob, after: position)
+        #expect(changes.isSnapshot && Set(changes.sightings.map(\.user)) == [alice, carol])
+        #expect(!bench.engine.changes(for: bob, after: changes.position).isSnapshot)
     }
 
     @Test func `a server with a member is an audience while one is there who is not blocked`() throws {

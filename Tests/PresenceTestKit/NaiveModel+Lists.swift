@@ -26,6 +26,12 @@ extension NaiveModel {
             let theirs = (rooms[server] ?? [:]).filter { $0.value.contains(user) }
             let isFull = theirs[room] == nil && theirs.count >= limits.roomsPerUser
             return isFull && user.isHosted(by: server) ? .roomsFull(limit: limits.roomsPerUser) : nil
+        case .contactPolicyChosen(let user, let policy):
+            let isMissing = NaiveModel.contactRules.contains { rule in
+                guard case .group(let name) = policy[keyPath: rule] else { return false }
+                return groups[user]?[name] == nil
+            }
+            return isMissing ? .noSuchGroup : nil
         case .interestSet(let user, .selected(groups: let names, users: let others)?, _):
             if names.contains(where: { groups[user]?[$0] == nil }) { return .noSuchGroup }
             return others.allSatisfy { mayBeAskedAbout($0, by: user) } ? nil : .notVisible
@@ -105,7 +111,9 @@ extension NaiveModel {
             let members = groups[user]?.removeValue(forKey: name)
             groups[user]?[new] = members
             follow(name, to: new, of: user)
-        case .groupRemoved(let user, let name): groups[user]?[name] = nil
+        case .groupRemoved(let user, let name):
+            groups[user]?[name] = nil
+            replace(.group(name), by: .nobody, of: user)
         case .memberAdded(let user, let name, let member): groups[user]?[name]?.insert(member)
         case .memberRemoved(let user, let name, let member): groups[user]?[name]?.remove(member)
         default: return false
@@ -113,14 +121,19 @@ extension NaiveModel {
         return true
     }
 
+    private mutating func replace(_ old: ContactRule, by new: ContactRule, of user: UserID) {
+        var policy = contacts[user] ?? ContactPolicy()
+        for rule in NaiveModel.contactRules where policy[keyPath: rule] == old { policy[keyPath: rule] = new }
+        contacts[user] = policy
+    }
+
+    private static var contactRules: [WritableKeyPath<ContactPolicy, ContactRule>] {
+        [\.freeForChat, \.online, \.busy, \.unavailable, \.offline]
+    }
+
     /// What names a group follows it to its new name.
     private mutating func follow(_ name: GroupName, to new: GroupName, of user: UserID) {
-        var policy = contacts[user] ?? ContactPolicy()
-        let rules: [WritableKeyPath<ContactPolicy, ContactRule>] = [
-            \.freeForChat, \.online, \.busy, \.unavailable, \.offline,
-        ]
-        for rule in rules where policy[keyPath: rule] == .group(name) { policy[keyPath: rule] = .group(new) }
-        contacts[user] = policy
+        replace(.group(name), by: .group(new), of: user)
         if case .selected(let names, let users)? = interests[user]?.scope {
             interests[user]?.scope = .selected(groups: names.map { $0 == name ? new : $0 }, users: users)
         }

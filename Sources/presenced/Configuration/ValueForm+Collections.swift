@@ -28,9 +28,8 @@ extension ValueForm where Value == [ServerName: ListPolicy] {
     static var policiesByServer: ValueForm {
         let names = ListPolicy.allCases.map(\.rawValue).joined(separator: ", ")
         return ValueForm(rule: "server names, each with one of \(names)") { (node, folder) throws(ValueProblem) in
-            guard !node.isNull else { return [:] }
             guard case .mapping(let mapping) = node else {
-                throw ValueProblem(message: "is a list of lines such as example.org: deny_all, indented")
+                throw ValueProblem(message: "is a list of lines such as example.org: deny_all, indented; {} for none")
             }
             var policies: Value = [:]
             for (key, value) in mapping {
@@ -48,9 +47,8 @@ extension ValueForm where Value == [ServerName: ListPolicy] {
 extension ValueForm where Value == [RoomID] {
     static var rooms: ValueForm {
         ValueForm(rule: "a list of room identifiers") { (node, _) throws(ValueProblem) in
-            guard !node.isNull else { return [] }
             guard case .sequence(let sequence) = node else {
-                throw ValueProblem(message: "is a list of lines such as - \"!room:example.org\", indented")
+                throw ValueProblem(message: "is a list of lines such as - \"!room:example.org\", indented; [] for none")
             }
             var rooms: Value = []
             for element in sequence {

@@ -51,6 +51,8 @@ struct `The contact policy` {
         let changed =
             #"{"busy":{"group":"close"},"free_for_chat":"anyone","offline":"anyone","online":"list","unavailable":"list"}"#
         let put = #"{"busy":{"group":"close"},"offline":"anyone"}"#
+        #expect(try await bench.ask("PUT", path, as: "ada", put).verdict == "404 M_NOT_FOUND")
+        _ = try await bench.told("PUT", "\(GatewayBench.own)/presence/list/groups/close", as: "ada", "{}")
         #expect(try await bench.told("PUT", path, as: "ada", put) == changed)
         #expect(try await bench.told("GET", path, as: "ada") == changed)
     }
