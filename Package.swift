@@ -16,6 +16,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioFoundationCompat: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
@@ -154,6 +155,7 @@ let package = Package(
                 "AdminGateway", "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
                 "PresenceRuntime", httpTypes, hummingbirdCore, nioCore,
             ]),
+        tests("MatrixHTTPTests", ["MatrixHTTP", httpTypes, nioCore, nioEmbedded, nioHTTPTypes]),
         tests("MatrixFederationTests", ["FederationEngine", "MatrixFederation", "MatrixWire", "PresenceModel"]),
         tests("TidyTests", []),
         tests(
