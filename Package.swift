@@ -113,10 +113,13 @@ let package = Package(
             dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime"],
             path: "Tests/PresenceTestKit", swiftSettings: strict),
 
+        // Settings of the C library's memory.
+        .systemLibrary(name: "CMalloc"),
         .executableTarget(
             name: "presenced",
             dependencies: [
-                "AdminGateway", "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation",
+                "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS",
+                "MatrixFederation",
                 "MatrixHTTP",
                 "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser,
                 asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,

@@ -15,6 +15,7 @@ struct ServeCommand: AsyncParsableCommand {
     var config: String?
 
     func run() async throws {
+        MemoryAllocation.keepFreedMemory()
         let configuration = try ConfigurationFile.load(config)
         LogOutput.bootstrap(configuration.log)
         let logger = Logger(label: "presenced")
