@@ -49,14 +49,8 @@ public struct AdminGateway: Sendable {
     /// The token goes in the header only: addresses are logged, headers are not.
     private func authenticated(_ handle: @escaping Route.Handle) -> Route.Handle {
         { [token] request throws(MatrixErrorBody) in
-            guard let header = request.headers[.authorization] else {
-                throw MatrixErrorBody(.missingToken, "Missing access token")
-            }
-            let parts = header.split(separator: " ", omittingEmptySubsequences: true)
-            guard parts.count == 2, parts[0] == "Bearer" else {
-                throw MatrixErrorBody(.missingToken, "Invalid Authorization header.")
-            }
-            guard token.matches(String(parts[1])) else {
+            guard let shown = try request.bearerToken() else { throw .noToken }
+            guard token.matches(shown) else {
                 throw MatrixErrorBody(.unknownToken, "Invalid access token passed.")
             }
             return try await handle(request)
@@ -87,8 +81,7 @@ public struct AdminGateway: Sendable {
         } catch let refusal as PresenceEngine.Refusal {
             throw AdminGateway.words(for: refusal)
         } catch {
-            throw MatrixErrorBody(
-                .unknown, "The change holds for now but could not be written to disk; try again.", status: 503)
+            throw .notStored
         }
     }
 

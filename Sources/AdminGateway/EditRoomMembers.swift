@@ -52,7 +52,8 @@ extension AdminGateway {
             let (old, new) = (Set(before), Set(members))
             let joining = members.filter { !old.contains($0) }.map { PresenceEngine.Event.roomJoined($0, room) }
             let leaving = before.filter { !new.contains($0) }.map { PresenceEngine.Event.roomLeft($0, room) }
-            return (joining + leaving, joining.lazy.compactMap { engine.refusal(of: $0) }.first)
+            // Who is to see nothing any more comes first: a fall in between must not leave them in.
+            return (leaving + joining, joining.lazy.compactMap { engine.refusal(of: $0) }.first)
         }
         if let refusal { throw AdminGateway.words(for: refusal) }
         // The disk is waited for once: with the last.

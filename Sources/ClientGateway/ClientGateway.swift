@@ -70,19 +70,9 @@ public struct ClientGateway: Sendable {
     /// Whose token the request carries, in the header or (as old clients and `EventSource` do) in the query.
     /// - Throws: 401 in Synapse's words.
     func authenticate(_ request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
-        let token: String
-        if let header = request.headers[.authorization] {
-            let parts = header.split(separator: " ", omittingEmptySubsequences: true)
-            guard parts.count == 2, parts[0] == "Bearer" else {
-                throw MatrixErrorBody(.missingToken, "Invalid Authorization header.")
-            }
-            token = String(parts[1])
-        } else {
-            guard let value = request.queryValue("access_token") else {
-                throw MatrixErrorBody(.missingToken, "Missing access token")
-            }
-            token = value
-        }
+        var token = try request.bearerToken()
+        if token == nil { token = try request.queryValue("access_token") }
+        guard let token else { throw .noToken }
         guard let key = tokens.authenticate(token) else {
             throw MatrixErrorBody(.unknownToken, "Invalid access token passed.", softLogout: false)
         }
@@ -134,7 +124,7 @@ public struct ClientGateway: Sendable {
     /// - Throws: why it cannot be done, or 503 if it is not on disk.
     func perform(_ event: PresenceEngine.Event) async throws(MatrixErrorBody) {
         // Who has just got a token may be asked, before the engine has heard of them.
-        if case .entryAdded(_, let observed, _, _) = event, tokens.knows(observed) {
+        if case .entryAdded(_, let observed, _, _) = event, observed.isHosted(by: server), tokens.knows(observed) {
             await runtime.submit(.presence(.userKnown(observed)))
         }
         do {

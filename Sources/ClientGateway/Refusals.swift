@@ -2,10 +2,6 @@ import MatrixWire
 import PresenceEngine
 
 extension MatrixErrorBody {
-    /// The engine took it and the disk did not; the row is kept in memory and tried again.
-    static let notStored = MatrixErrorBody(
-        .unknown, "The change holds for now but could not be written to disk; try again.", status: 503)
-
     /// What a user is told of a refusal: limits are named, what is not there is 404.
     init(_ refusal: PresenceEngine.Refusal) {
         switch refusal {
@@ -18,7 +14,7 @@ extension MatrixErrorBody {
         case .roomsFull(let limit):
             self.init(.forbidden, "No more rooms for this user: \(limit) are the most.")
         case .consentsFull(let limit):
-            self.init(.forbidden, "No more users can be granted or blocked: \(limit) are the most.")
+            self.init(.forbidden, "No more users can be blocked: \(limit) are the most.")
         case .noSuchEntry:
             self.init(.notFound, "This user is not on the presence list.")
         case .noSuchGroup:

@@ -19,8 +19,8 @@ extension ClientGateway {
     /// own event has keys for them alone: ``MatrixWire/PresenceContent``. Event shape: section 2.3 of the facts.
     func streamPresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let key = try authenticate(request)
-        let since = request.queryValue("since")
-        let timeout = request.queryValue("timeout")
+        let since = try request.queryValue("since")
+        let timeout = try request.queryValue("timeout")
         let presence = try setPresence(in: request)
         let wantsEvents = request.headers[.accept]?.contains("text/event-stream") ?? false
         guard !wantsEvents, since != nil || timeout != nil else {
@@ -47,7 +47,7 @@ extension ClientGateway {
     }
 
     private func setPresence(in request: MatrixRequest) throws(MatrixErrorBody) -> SetPresence {
-        guard let word = request.queryValue("set_presence") else { return .online }
+        guard let word = try request.queryValue("set_presence") else { return .online }
         guard let presence = SetPresence(rawValue: word) else {
             throw MatrixErrorBody(.invalidParameter, "set_presence must be one of online, unavailable, offline.")
         }

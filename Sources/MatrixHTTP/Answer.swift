@@ -69,6 +69,11 @@ public struct Answer: Sendable {
 extension MatrixErrorBody {
     /// No such path.
     public static let unknownPath = MatrixErrorBody(.unrecognized, "Unrecognized request")
+    /// No token where one is needed.
+    public static let noToken = MatrixErrorBody(.missingToken, "Missing access token")
+    /// The engine took it and the disk did not; the row is kept in memory and tried again.
+    public static let notStored = MatrixErrorBody(
+        .unknown, "The change holds for now but could not be written to disk; try again.", status: 503)
     /// There is such a path, but not for this method.
     public static let unknownMethod = MatrixErrorBody(.unrecognized, "Unrecognized request", status: 405)
 }

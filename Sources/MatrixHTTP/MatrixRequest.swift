@@ -26,15 +26,30 @@ public struct MatrixRequest: Sendable {
     public var path: Substring { target.prefix { $0 != "?" } }
 
     /// The first value of `name` in the query, percent-decoded, `+` as a blank; `nil` if it is not there.
-    public func queryValue(_ name: String) -> String? {
+    /// - Throws: 400 `M_INVALID_PARAM` for a bad escape or bad UTF-8.
+    public func queryValue(_ name: String) throws(MatrixErrorBody) -> String? {
         guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
         for pair in target[target.utf8.index(after: mark)...].split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts[0] == name else { continue }
             let value = parts.count > 1 ? parts[1] : ""
-            return PercentEncoding.decode(String(value.map { $0 == "+" ? " " : $0 }))
+            guard let text = PercentEncoding.decode(String(value.map { $0 == "+" ? " " : $0 })) else {
+                throw MatrixErrorBody(.invalidParameter, "The query holds a bad percent-encoding.")
+            }
+            return text
         }
         return nil
+    }
+
+    /// The token of the header `Authorization: Bearer …`; `nil` without that header.
+    /// - Throws: 401 in Synapse's words if the header is of another form.
+    public func bearerToken() throws(MatrixErrorBody) -> String? {
+        guard let header = headers[.authorization] else { return nil }
+        let parts = header.split(separator: " ", omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0] == "Bearer" else {
+            throw MatrixErrorBody(.missingToken, "Invalid Authorization header.")
+        }
+        return String(parts[1])
     }
 
     /// The percent-decoded segment that the route left open at `place`.

@@ -57,14 +57,15 @@ extension PresenceEngine {
             users[number].isOverridden = true
             users[number].hasTimers = override.until != nil
         }
-        // As others saw the user last; what is different now is a change.
-        users[number].state = status.state(at: now, busyEndsAfter: limits.busyEndsAfter)
-        guard status.isConnected, let device else { return }
-        users[number].devices = [
-            DeviceLease(
-                device: device, lastSeen: now, lastActive: users[number].lastActive,
-                idleness: status.isIdle ? .byReport : .heldActive)
-        ]
+        if status.isConnected, let device {
+            users[number].devices = [
+                DeviceLease(
+                    device: device, lastSeen: now, lastActive: users[number].lastActive,
+                    idleness: status.isIdle ? .byReport : .heldActive)
+            ]
+        }
+        // As others saw the user last, an override that ended meanwhile included; what is different now is a change.
+        users[number].state = users[number].derive(at: now, limits).state
     }
 
     private mutating func restoreLists(_ snapshot: Snapshot) {
@@ -111,20 +112,5 @@ extension PresenceEngine {
         remotes[number]?.presence = remote.presence
         remotes[number]?.goodUntil = remote.goodUntil
         deadlines.set(number, to: remote.goodUntil)
-    }
-}
-
-extension StoredStatus {
-    fileprivate func state(at now: Instant, busyEndsAfter: Int64) -> PublishedState {
-        switch override?.state ?? chosen {
-        case .offline, .hidden: return .offline
-        case .busy:
-            let isRecent = lastSeen.map { now.milliseconds(since: $0) < busyEndsAfter } ?? false
-            return isConnected || isRecent ? .busy : .offline
-        case .freeForChat, .online, .unavailable:
-            guard isConnected else { return .offline }
-            guard override != nil || !isIdle else { return .unavailable }
-            return PublishedState(rawValue: (override?.state ?? chosen).rawValue) ?? .online
-        }
     }
 }

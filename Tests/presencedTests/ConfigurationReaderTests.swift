@@ -142,6 +142,10 @@ import Testing
             "federation:\n  enabled: true\n  listen: 127.0.0.1:8008",
             "3: federation.listen: '127.0.0.1:8008' is client.listen already; write another port"
         ),
+        (
+            "admin:\n  token_file: tokens.json",
+            "2: admin.token_file: './presenced-data/tokens.json' is tokens.file already; write another file"
+        ),
     ])
     func `keys must agree with each other`(text: String, message: String) {
         #expect(problems(text + "\nserver_name: x.org") == ["p.yaml:" + message])

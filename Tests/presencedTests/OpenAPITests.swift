@@ -139,7 +139,8 @@ struct `The description of the endpoints` {
             clock: clock, journal: NoDisk(), delivery: NoNetwork(), boot: 1)
         let noTokens = FileManager.default.temporaryDirectory.appendingPathComponent("no-tokens-\(UUID().uuidString)")
         let clients = ClientGateway(
-            server: server, runtime: runtime, tokens: try TokenSource(file: TokenFile(path: noTokens.path)),
+            server: server, runtime: runtime,
+            tokens: try TokenSource(file: TokenFile(path: noTokens.path), server: server),
             configuration: ClientGateway.Configuration(), clock: clock)
         let admin = AdminGateway(runtime: runtime, token: try #require(AdminToken("token-for-no-one-at-all")))
         let transport = try FederationTransport(configuration: .init(), group: MultiThreadedEventLoopGroup.singleton)

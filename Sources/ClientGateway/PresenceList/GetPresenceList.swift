@@ -13,7 +13,7 @@ extension ClientGateway {
     func getPresenceList(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let key = try authenticate(request)
         var group: GroupName?
-        if let text = request.queryValue("group") {
+        if let text = try request.queryValue("group") {
             guard let name = try? GroupName(parsing: text) else { throw .notAGroupName }
             group = name
         }

@@ -26,16 +26,26 @@ public final class TokenSource: Sendable {
     }
 
     private let file: TokenFile
+    private let server: ServerName
     private let table: Mutex<TokenTable>
     /// Held while the file is read; those with known tokens do not wait for it.
     private let watch: Mutex<Watch>
 
+    /// Tokens of users of other servers when the file was read first: they open nothing here. There are some where the
+    /// name of the server was changed.
+    public let strangers: Int
+
     /// Reads the file.
+    /// - Parameter server: whose users' tokens count.
     /// - Throws: ``TokenFileError`` if there is a file that is unreadable or malformed.
-    public init(file: TokenFile) throws(TokenFileError) {
+    public init(file: TokenFile, server: ServerName) throws(TokenFileError) {
         let contents = try FileContents.read(file.path, limitBytes: TokenFile.limitBytes)
+        let entries = try file.entries(from: contents.bytes)
+        let own = entries.filter { $0.key.user.isHosted(by: server) }
         self.file = file
-        table = Mutex(TokenTable(try file.entries(from: contents.bytes)))
+        self.server = server
+        strangers = entries.count - own.count
+        table = Mutex(TokenTable(own))
         watch = Mutex(Watch(sighting: contents.sighting))
     }
 
@@ -76,7 +86,8 @@ public final class TokenSource: Sendable {
         do throws(TokenFileError) {
             let contents = try FileContents.read(file.path, limitBytes: TokenFile.limitBytes)
             watch.sighting = contents.sighting
-            let newer = TokenTable(try file.entries(from: contents.bytes))
+            let entries = try file.entries(from: contents.bytes)
+            let newer = TokenTable(entries.filter { $0.key.user.isHosted(by: server) })
             let older = table.withLock { table in
                 defer { table = newer }
                 return table

@@ -44,6 +44,13 @@ struct ConsistencyRule: Sendable {
             guard configuration.federation.enabled, admin.listen == configuration.federation.listen else { return nil }
             return "'\(admin.listen)' is federation.listen already; write another port"
         },
+        ConsistencyRule(keys: ["admin.token_file", "tokens.file", "store.file", "data_directory"]) { configuration in
+            let others = [
+                ("tokens.file", configuration.tokenFilePath), ("store.file", configuration.storeFilePath),
+            ]
+            let other = others.first { $0.1 == configuration.adminTokenPath }
+            return other.map { "'\(configuration.adminTokenPath)' is \($0.0) already; write another file" }
+        },
         ConsistencyRule(keys: ["lists.consents_per_user", "lists.requests_per_user"]) { configuration in
             let lists = configuration.lists
             guard lists.consentsPerUser < lists.requestsPerUser else { return nil }

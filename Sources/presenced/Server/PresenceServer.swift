@@ -32,6 +32,11 @@ struct PresenceServer: Sendable {
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
             journal: store, delivery: federation?.sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
+        if tokens.strangers > 0 {
+            logger.warning(
+                "the token file holds tokens of users of another server, which open nothing; was server_name changed?",
+                metadata: ["count": "\(tokens.strangers)", "server_name": "\(configuration.serverName)"])
+        }
         for user in tokens.users { await runtime.submit(.presence(.userKnown(user))) }
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: tokens, federation: federation, clock: clock, logger: logger)
@@ -158,7 +163,8 @@ extension PresenceServer {
 
     private static func openTokens(_ configuration: ServerConfiguration) throws -> TokenSource {
         do throws(TokenFileError) {
-            return try TokenSource(file: TokenFile(path: configuration.tokenFilePath))
+            return try TokenSource(
+                file: TokenFile(path: configuration.tokenFilePath), server: configuration.serverName)
         } catch {
             throw StartFailure("cannot use the token file; it was left as it is", ["reason": "\(error)"])
         }

@@ -55,7 +55,8 @@ struct GatewayBench: Sendable {
         var configuration = ClientGateway.Configuration()
         configure(&configuration)
         let gateway = ClientGateway(
-            server: server, runtime: runtime, tokens: try TokenSource(file: file), configuration: configuration,
+            server: server, runtime: runtime, tokens: try TokenSource(file: file, server: server),
+            configuration: configuration,
             clock: clock)
         routes = gateway.routes
         for name in users { try await runtime.perform(.userKnown(try user(name))) }

@@ -115,6 +115,18 @@ import Testing
         #expect(throws: TokenFileError.self) { try makeSource() }
     }
 
+    @Test func `tokens of users of another server open nothing, and are counted`() throws {
+        let issued = try issue("PHONE")
+        let source = try TokenSource(file: file, server: ServerName(parsing: "y.org"))
+        #expect(source.strangers == 1)
+        #expect(source.authenticate(issued.token.text) == nil)
+        #expect(source.users.isEmpty && !source.knows(alice))
+        let other = try file.create(
+            user: UserID(parsing: "@bob:y.org"), device: DeviceID(parsing: "D"), at: clock.now)
+        #expect(source.authenticate(other.token.text) == other.key)
+        #expect(source.authenticate(issued.token.text) == nil)
+    }
+
     @Test func `many threads may ask while the file changes`() async throws {
         let stays = try issue("PHONE")
         let source = try makeSource()
@@ -136,7 +148,7 @@ import Testing
     }
 
     private func makeSource() throws -> TokenSource {
-        return try TokenSource(file: file)
+        try TokenSource(file: file, server: alice.server)
     }
 
     private func issue(_ device: String) throws -> IssuedToken {
