@@ -81,6 +81,8 @@ extension FederationEngine {
         /// Someone at that server may see this local user, as before the restart.
         case audienceRestored(UserID, ServerName)
         case audienceRemoved(UserID, ServerName)
+        /// By what a local user can be seen at a server of their audience; `near` where nothing was said.
+        case reachChanged(UserID, ServerName, Reach)
         /// The first connected observer here of a user of another server; whether what was said of that user last is still
         /// held here.
         case interestBegan(UserID, knows: Bool = true)
@@ -92,6 +94,8 @@ extension FederationEngine {
         case permission(PermissionMessage)
         /// Need not be told any more; what was handed out to be sent already stays as it is.
         case permissionWithdrawn(PermissionMessage)
+        /// An authenticated server asked for something else than to take a transaction: a sign of life.
+        case heard(from: ServerName)
         /// The destination answered 200.
         case delivered(to: ServerName, transaction: String)
         case deliveryFailed(to: ServerName, transaction: String, Failure)
@@ -104,6 +108,16 @@ extension FederationEngine {
         case unanswered(after: Duration?)
         /// The destination will never take this one: its content is composed anew.
         case refused
+        /// The destination wants nothing about presence, and said so before it was sent anything (MSC4373).
+        case optedOut
+    }
+
+    /// Whether a server answers.
+    public enum Standing: String, Hashable, Sendable, CaseIterable {
+        /// It answers, or was not asked anything lately.
+        case answering
+        /// Nothing was heard of it for ``Configuration/silentAfter`` short watchdogs, though it was asked.
+        case silent
     }
 
     /// What is to be done.
@@ -114,6 +128,10 @@ extension FederationEngine {
         case remoteLapsed(UserID, UnknownReason)
         /// Another server said something that is its to say, of a user here or to one.
         case permissionReceived(PermissionMessage)
+        /// What was reported of the user last holds at least until then.
+        case remoteRenewed(UserID, goodUntil: Instant)
+        /// For the operator: a server that takes part in subscribe and push does not answer any more, or does again.
+        case standingChanged(ServerName, Standing)
         case save(Record)
     }
 

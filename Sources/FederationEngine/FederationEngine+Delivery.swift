@@ -49,7 +49,7 @@ extension FederationEngine {
                 wait = max(wait, silence)
             }
             if carriesWithdrawn(inFlight) { takeBack(inFlight, number) }
-        case .refused:
+        case .refused, .optedOut:
             takeBack(inFlight, number)
         }
         peers[number].retryAt = now + wait
@@ -62,6 +62,11 @@ extension FederationEngine {
         peers[number].retryAt = peers[number].silenceAsked
         peers[number].failures = 0
         rearm(number, at: now)
+    }
+
+    mutating func noteLife(of origin: ServerName, at now: Instant) {
+        guard origin != server, let number = peerNumbers[origin] else { return }
+        revive(number, at: now)
     }
 
     /// What the outstanding transaction said counts as not said: it is composed anew from what holds then.

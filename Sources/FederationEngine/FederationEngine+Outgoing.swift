@@ -100,6 +100,13 @@ extension FederationEngine {
         rearm(number, at: now)
     }
 
+    mutating func reachChanged(_ user: UserID, _ server: ServerName, _ reach: Reach) {
+        switch reach {
+        case .near: locals[user]?.seenWidely.remove(server)
+        case .wide: locals[user, default: LocalUser()].seenWidely.insert(server)
+        }
+    }
+
     mutating func release(_ user: UserID, from number: Int, into effects: inout [Effect]) {
         guard peers[number].given.removeValue(forKey: user) != nil else { return }
         effects.append(.save(.promiseGivenEnded(user, to: peers[number].name)))

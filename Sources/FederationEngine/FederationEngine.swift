@@ -58,6 +58,8 @@ public struct FederationEngine: Sendable {
             locals[user, default: LocalUser()].audience.insert(server)
         case .audienceRemoved(let user, let server):
             withdraw(user, from: server, at: now, into: &effects)
+        case .reachChanged(let user, let server, let reach):
+            reachChanged(user, server, reach)
         case .interestBegan(let user, let knows):
             beginInterest(in: user, knows: knows, at: now, into: &effects)
         case .interestEnded(let user):
@@ -68,6 +70,8 @@ public struct FederationEngine: Sendable {
             withdraw(message, at: now, into: &effects)
         case .received(let origin, let transaction, let messages, let permissions):
             take(transaction, messages, permissions, from: origin, at: now, into: &effects)
+        case .heard(let origin):
+            noteLife(of: origin, at: now)
         case .delivered(let destination, let transaction):
             confirm(transaction, by: destination, at: now, into: &effects)
         case .deliveryFailed(let destination, let transaction, let failure):

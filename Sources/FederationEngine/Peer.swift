@@ -15,6 +15,8 @@ struct LocalUser: Hashable, Sendable {
     var presence = Presence.neverActive
     /// Servers that host someone who may see the user.
     var audience: Set<ServerName> = []
+    /// Those of them that see the user by large rooms only.
+    var seenWidely: Set<ServerName> = []
 }
 
 /// One other server: the outbox, and both sides' promises.

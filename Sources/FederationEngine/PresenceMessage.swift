@@ -28,6 +28,40 @@ public struct PresenceMessage: Hashable, Sendable {
     public var query: [UserID] = []
     /// Keep me posted; no answer needed.
     public var watch: [UserID] = []
+    /// How the sender's view of what was promised is compared with the receiver's.
+    public struct Reminder: Hashable, Sendable {
+        /// Users' states in short. Two views that differ in a state or a text have different digests, but for one in
+        /// 2^64.
+        public struct Summary: Hashable, Sendable {
+            /// How many users.
+            public var count: Int
+            /// The sum, modulo 2^64, of a hash for each user.
+            public var digest: UInt64
+
+            /// A summary of nothing.
+            public init(count: Int = 0, digest: UInt64 = 0) {
+                self.count = count
+                self.digest = digest
+            }
+        }
+
+        /// What the receiver should hold of the sender's users.
+        public var promised: Summary
+        /// What the sender holds of the receiver's users; `nil`: it does not say.
+        public var held: Summary?
+        /// The polls of this transaction are all that the sender wants: what else was promised to it may be let go.
+        public var isComplete: Bool
+
+        /// A reminder of what is promised.
+        public init(promised: Summary, held: Summary? = nil, isComplete: Bool = false) {
+            self.promised = promised
+            self.held = held
+            self.isComplete = isComplete
+        }
+    }
+
+    /// What both sides should hold, in short.
+    public var reminder: Reminder?
     /// How long the sender's own promise holds.
     public var promise: Duration?
     /// The sender used a key or an EDU of ours, or polled: it takes part in subscribe and push.
@@ -36,7 +70,9 @@ public struct PresenceMessage: Hashable, Sendable {
     /// An empty message.
     public init() {}
 
-    var isEmpty: Bool { push.isEmpty && poll.isEmpty && unpoll.isEmpty && query.isEmpty && watch.isEmpty }
+    var isEmpty: Bool {
+        push.isEmpty && poll.isEmpty && unpoll.isEmpty && query.isEmpty && watch.isEmpty && reminder == nil
+    }
 }
 
 /// A transaction on its way: the same value on every try, and by its `composed` the same bytes.

@@ -58,6 +58,18 @@ public struct TransactionSender: TransactionDelivery {
         }
     }
 
+    /// Tells the operator, once for each change.
+    public func standingChanged(of server: ServerName, to standing: FederationEngine.Standing) {
+        switch standing {
+        case .silent:
+            logger.warning(
+                "a server does not answer any more; its users are unknown until it does",
+                metadata: ["server": "\(server)"])
+        case .answering:
+            logger.notice("a server answers again", metadata: ["server": "\(server)"])
+        }
+    }
+
     private func outcome(of reply: FederationTransport.Reply, _ transaction: OutgoingTransaction) -> DeliveryOutcome {
         switch reply.status {
         case 200:

@@ -9,20 +9,37 @@ public struct PresenceEDU: Hashable, Sendable {
     /// Most elements taken of each list; the others count as malformed.
     public static let listLimit = 10_000
 
-    /// What the sender should hold of us, or we of the sender, in short.
+    /// What both sides should hold, in short: `{"count","digest","held":{"count","digest"}?,"complete":true?}`.
     public struct Reminder: Hashable, Sendable {
-        /// Longest digest taken, in UTF-8 bytes.
-        public static let digestLimitBytes = 128
+        /// Users' states in short.
+        public struct Summary: Hashable, Sendable {
+            /// Longest digest taken, in UTF-8 bytes.
+            public static let digestLimitBytes = 128
 
-        /// How many users, 0 or more.
-        public var count: Int64
-        /// A hash over users, states and texts.
-        public var digest: String
+            /// How many users, 0 or more.
+            public var count: Int64
+            /// A hash over users, states and texts.
+            public var digest: String
 
-        /// A count and a hash.
-        public init(count: Int64, digest: String) {
-            self.count = count
-            self.digest = digest
+            /// A count and a hash.
+            public init(count: Int64, digest: String) {
+                self.count = count
+                self.digest = digest
+            }
+        }
+
+        /// What the receiver should hold of the sender's users.
+        public var promised: Summary
+        /// What the sender holds of the receiver's users; `nil`: it does not say.
+        public var held: Summary?
+        /// The polls of the transaction are all that the sender wants.
+        public var isComplete: Bool
+
+        /// A reminder of what is promised.
+        public init(promised: Summary, held: Summary? = nil, isComplete: Bool = false) {
+            self.promised = promised
+            self.held = held
+            self.isComplete = isComplete
         }
     }
 
@@ -38,7 +55,7 @@ public struct PresenceEDU: Hashable, Sendable {
     public var watch: [UserID]
     /// How long the states in ``push`` are promised to be kept up to date, in milliseconds.
     public var promiseMilliseconds: Int64?
-    /// What the sender promised, in short.
+    /// What both sides should hold, in short.
     public var reminder: Reminder?
     /// On decoding: elements and lists that were left out, and pushes that were taken without an unusable member.
     public private(set) var malformedCount = 0
@@ -120,10 +137,41 @@ extension PresenceEDU {
 
 extension PresenceEDU.Reminder {
     fileprivate init?(decoding value: JSONValue) {
+        guard let promised = Summary(decoding: value) else { return nil }
+        self.init(promised: promised, held: value["held"].flatMap(Summary.init(decoding:)))
+        if case .bool(true)? = value["complete"] { isComplete = true }
+    }
+
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        if isComplete {
+            writer.key("complete")
+            writer.bool(true)
+        }
+        promised.writeMembers(to: &writer)
+        if let held {
+            writer.key("held")
+            writer.beginObject()
+            held.writeMembers(to: &writer)
+            writer.endObject()
+        }
+        writer.endObject()
+    }
+}
+
+extension PresenceEDU.Reminder.Summary {
+    fileprivate init?(decoding value: JSONValue) {
         guard let count = value["count"]?.integer, count >= 0, let digest = value["digest"]?.string,
-            digest.utf8.count <= PresenceEDU.Reminder.digestLimitBytes
+            digest.utf8.count <= PresenceEDU.Reminder.Summary.digestLimitBytes
         else { return nil }
         self.init(count: count, digest: digest)
+    }
+
+    fileprivate func writeMembers(to writer: inout JSONWriter) {
+        writer.key("count")
+        writer.integer(count)
+        writer.key("digest")
+        writer.string(digest)
     }
 }
 
@@ -140,12 +188,7 @@ extension PresenceEDU {
         write(query, under: "org.presenced.query", to: &writer)
         if let reminder {
             writer.key("org.presenced.reminder")
-            writer.beginObject()
-            writer.key("count")
-            writer.integer(reminder.count)
-            writer.key("digest")
-            writer.string(reminder.digest)
-            writer.endObject()
+            reminder.write(to: &writer)
         }
         write(watch, under: "org.presenced.watch", to: &writer)
         write(poll, under: "poll", to: &writer)

@@ -134,6 +134,8 @@ extension PresenceEngine {
         case interestSet(UserID, InterestScope?, until: Instant)
         /// Another server said what its user is, and until when it will tell of changes (`nil`: for good).
         case remoteReported(UserID, Presence, goodUntil: Instant?)
+        /// What was reported of a user of another server last holds at least until then.
+        case remoteRenewed(UserID, goodUntil: Instant)
         /// Nothing is promised about a user of another server any more.
         case remoteLapsed(UserID, UnknownReason)
         case deadlineReached
@@ -151,6 +153,8 @@ extension PresenceEngine {
         indirect case audienceRestored(UserID, ServerName)
         /// No one at that server may see this local user any more.
         indirect case audienceRemoved(UserID, ServerName)
+        /// By what a local user can be seen at a server of their audience; `near` where nothing was said.
+        indirect case reachChanged(UserID, ServerName, Reach)
         /// The first local observer who cares about a user of another server; whether anything is known of that user.
         indirect case interestBegan(UserID, knows: Bool)
         /// The last one is gone.

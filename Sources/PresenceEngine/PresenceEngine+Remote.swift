@@ -19,6 +19,15 @@ extension PresenceEngine {
         if before.map({ !learned.says(theSameAs: $0) }) ?? true { noteChange(number, into: &effects) }
     }
 
+    mutating func renew(_ user: UserID, goodUntil: Instant, into effects: inout [Effect]) {
+        guard let number = number(of: user), !users[number].isLocal, let presence = remotes[number]?.presence,
+            let before = remotes[number]?.goodUntil, before < goodUntil
+        else { return }
+        remotes[number]?.goodUntil = goodUntil
+        deadlines.set(number, to: goodUntil)
+        effects.append(.save(.remote(user, StoredRemote(presence: presence, goodUntil: goodUntil))))
+    }
+
     mutating func lapse(
         _ number: Int, _ reason: UnknownReason, at now: Instant, into effects: inout [Effect]
     ) {

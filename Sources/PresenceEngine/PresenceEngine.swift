@@ -71,6 +71,8 @@ public struct PresenceEngine: Sendable {
             setInterest(of: user, scope, until: until, at: now, into: &effects)
         case .remoteReported(let user, let presence, let goodUntil):
             learn(presence, of: user, goodUntil: goodUntil, at: now, into: &effects)
+        case .remoteRenewed(let user, let goodUntil):
+            renew(user, goodUntil: goodUntil, into: &effects)
         case .remoteLapsed(let user, let reason):
             if let number = number(of: user) { lapse(number, reason, at: now, into: &effects) }
         case .deadlineReached:

@@ -85,6 +85,8 @@ public enum UnknownReason: String, Hashable, Sendable, CaseIterable {
     case promiseLapsed = "promise_lapsed"
     /// Nobody connected here cares, so this server has told the user's server that it need not report.
     case notAsked = "not_asked"
+    /// The user's server does not answer any more; what it said last may no longer hold.
+    case serverSilent = "server_silent"
 }
 
 /// What this server can say of a user: a presence, or that it does not know.

@@ -18,6 +18,8 @@ public struct PresenceInstance: Sendable {
         case wake(StreamID)
         indirect case send(OutgoingTransaction)
         indirect case save(Record)
+        /// For the operator: another server does not answer any more, or does again.
+        case standingChanged(ServerName, FederationEngine.Standing)
     }
 
     /// One row to keep; the latest for a key wins.
@@ -114,6 +116,7 @@ public struct PresenceInstance: Sendable {
         case .audienceAdded(let user, let server): tell(.audienceAdded(user, server), at: now)
         case .audienceRestored(let user, let server): tell(.audienceRestored(user, server), at: now)
         case .audienceRemoved(let user, let server): tell(.audienceRemoved(user, server), at: now)
+        case .reachChanged(let user, let server, let reach): tell(.reachChanged(user, server, reach), at: now)
         case .interestBegan(let user, let knows): tell(.interestBegan(user, knows: knows), at: now)
         case .interestEnded(let user): tell(.interestEnded(user), at: now)
         case .permission(let message): tell(.permission(message), at: now)
@@ -130,6 +133,9 @@ public struct PresenceInstance: Sendable {
                 .remoteReported(user, report, goodUntil: goodUntil), at: now, into: &presenceEffects)
         case .remoteLapsed(let user, let reason):
             presence.handle(.remoteLapsed(user, reason), at: now, into: &presenceEffects)
+        case .remoteRenewed(let user, let goodUntil):
+            presence.handle(.remoteRenewed(user, goodUntil: goodUntil), at: now, into: &presenceEffects)
+        case .standingChanged(let server, let standing): effects.append(.standingChanged(server, standing))
         case .permissionReceived(let message):
             presence.handle(.permissionReceived(message), at: now, into: &presenceEffects)
         }

@@ -63,6 +63,8 @@ public actor PresenceRuntime {
             case .wake(let stream): wakes[stream]?.yield()
             case .save(let record): records.append(record)
             case .send(let transaction): dispatch(transaction)
+            case .standingChanged(let server, let standing):
+                delivery.standingChanged(of: server, to: standing)
             }
         }
         if !records.isEmpty { journal.append(records) }

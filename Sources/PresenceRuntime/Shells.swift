@@ -36,6 +36,14 @@ public protocol Journal: Sendable {
 public protocol TransactionDelivery: Sendable {
     /// Returns when the destination answered, or did not in time. Never throws: every end is an outcome.
     func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome
+
+    /// A server does not answer any more, or does again: for whoever tells the operator. Returns at once.
+    func standingChanged(of server: ServerName, to standing: FederationEngine.Standing)
+}
+
+extension TransactionDelivery {
+    /// Nobody is told.
+    public func standingChanged(of server: ServerName, to standing: FederationEngine.Standing) {}
 }
 
 /// How a delivery ended.

@@ -135,7 +135,7 @@ import Testing
             #expect(edu.promiseMilliseconds == nil && edu.malformedCount == 1)
         }
         let reminder = try decode(#"{"org.presenced.reminder":{"count":12,"digest":"ab"}}"#).reminder
-        #expect(reminder == PresenceEDU.Reminder(count: 12, digest: "ab"))
+        #expect(reminder == PresenceEDU.Reminder(promised: .init(count: 12, digest: "ab")))
         let long = String(repeating: "d", count: 129)
         for bad in ["1", #"{"count":1}"#, #"{"count":-1,"digest":""}"#, #"{"count":1,"digest":"\#(long)"}"#] {
             let edu = try decode(#"{"org.presenced.reminder":\#(bad)}"#)

@@ -83,7 +83,8 @@ import Testing
                     deviceType: $0 == .offline ? nil : type)
             } + [PresencePush(user: b, state: .online, currentlyActive: false)],
             poll: [a, b], unpoll: [b], query: [a], watch: [b, a], promiseMilliseconds: 3_900_000,
-            reminder: PresenceEDU.Reminder(count: 12, digest: "abc"))
+            reminder: PresenceEDU.Reminder(
+                promised: .init(count: 12, digest: "abc"), held: .init(count: 3, digest: "00ff"), isComplete: true))
         for busyValue in BusyValue.allCases {
             let bytes = Transaction.encode(
                 [edu, PresenceEDU()], origin: try ServerName(parsing: "x"), sent: Instant(millisecondsSinceEpoch: 9),

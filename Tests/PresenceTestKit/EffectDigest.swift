@@ -21,6 +21,10 @@ public struct EffectDigest: Hashable, Sendable {
             case .wake(let stream):
                 mix(byte: 1)
                 mix(stream.number)
+            case .standingChanged(let server, let standing):
+                mix(byte: 5)
+                mix(server.text)
+                mix(standing.rawValue)
             case .send(let transaction):
                 mix(byte: 2)
                 mix(transaction)
@@ -100,6 +104,11 @@ public struct EffectDigest: Hashable, Sendable {
             }
             for users in [message.poll, message.unpoll, message.query, message.watch] { mix(users) }
             mix(UInt64(bitPattern: message.promise?.inMilliseconds ?? -1))
+            for summary in [message.reminder?.promised, message.reminder?.held].compactMap(\.self) {
+                mix(UInt64(summary.count))
+                mix(summary.digest)
+            }
+            mix(byte: message.reminder?.isComplete == true ? 1 : 0)
             mix(byte: message.speaksExtension ? 1 : 0)
         }
     }

@@ -129,7 +129,7 @@ public struct HiddenWorld: Sendable {
     private func isNoticed(_ effect: PresenceInstance.Effect) -> Bool {
         switch effect {
         case .wake(let stream): stream.number < 1_000
-        case .send: true
+        case .send, .standingChanged: true
         case .save: false
         }
     }
