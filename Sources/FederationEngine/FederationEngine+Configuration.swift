@@ -23,12 +23,29 @@ extension FederationEngine {
         public var promise: Duration = .minutes(65)
         /// How long the word of a server holds that states no time of its own (Synapse refreshes every 25 min).
         public var impliedPromise: Duration = .minutes(30)
-        /// What was asked is asked again this long before the promise runs out.
-        public var renewBefore: Duration = .minutes(5)
+        /// What was asked is asked again this long before the promise runs out, where no reminder renewed it.
+        public var renewBefore: Duration = .minutes(1)
         /// The longest promise believed.
         public var promiseLimit: Duration = .hours(24)
         /// Nobody cares any more: the other server is told after this.
         public var unpollGrace: Duration = .seconds(60)
+        /// Nothing was heard from a server with which presence is exchanged: it is reminded after this.
+        public var shortWatchdog: Duration = .seconds(60)
+        /// No reminder came from such a server: everything is exchanged anew after this.
+        public var longWatchdog: Duration = .hours(1)
+        /// The long watchdog is off by up to this fraction, either way; the first time it is anywhere in its time.
+        public var longWatchdogJitter = 0.05
+        /// A server is silent after so many short watchdogs without a sign of life.
+        public var silentAfter = 3
+        /// A server that cannot subscribe is told of whoever is not offline this often, and up to 12 % later: today's
+        /// servers forget after 30 min.
+        public var legacyRefresh: Duration = .minutes(25)
+        /// At least this long between two refreshes of one server.
+        public var refreshPause: Duration = .seconds(60)
+        /// A server that wants nothing about presence is asked again after this.
+        public var optOutLasts: Duration = .hours(24)
+        /// A server with which nothing is exchanged is forgotten after this.
+        public var forgetAfter: Duration = .hours(1)
         /// The wait after the first failure in a row.
         public var retryFirst: Duration = .seconds(10)
         /// Every further failure in a row makes the wait this many times as long, up to ``retryLimit``.
@@ -45,6 +62,8 @@ extension FederationEngine {
         public var transactionsRemembered = 64
         /// Users in one list of polls.
         public var pollsPerEDU = 500
+        /// Past this a server is not told that further users of its are not wanted.
+        public var unpollsPerServer = 10_000
         /// With so many permissions waiting for one server a further denial is not said to it: it may make up requests
         /// without end, and one that is not answered waits.
         public var permissionsPerServer = 10_000
@@ -143,11 +162,32 @@ extension FederationEngine {
         /// A user of another server was asked for; `until` is that server's word, if it gave it.
         case promiseAsked(UserID, until: Instant?)
         case promiseAskedEnded(UserID)
-        case peer(ServerName, Dialect)
+        case peer(ServerName, PeerMemory)
+        case peerForgotten(ServerName)
         /// To be told until the other server took it. The key is the pair, and whether it is an invite or an answer.
         case permissionQueued(PermissionMessage)
         /// What was queued under the same key need not be told any more.
         case permissionDelivered(PermissionMessage)
+    }
+
+    /// What of another server a restart needs.
+    public struct PeerMemory: Hashable, Sendable {
+        /// How it speaks.
+        public var dialect: Dialect
+        /// Failures in a row.
+        public var failures: Int
+        /// Not to be tried before; `nil`: at any time.
+        public var retryAt: Instant?
+        /// Since when it does not answer.
+        public var silentSince: Instant?
+
+        /// A server that answers, unless told otherwise.
+        public init(dialect: Dialect, failures: Int = 0, retryAt: Instant? = nil, silentSince: Instant? = nil) {
+            self.dialect = dialect
+            self.failures = failures
+            self.retryAt = retryAt
+            self.silentSince = silentSince
+        }
     }
 
     /// Counts since the start, never reset.
@@ -176,6 +216,18 @@ extension FederationEngine {
         public var pollsReceived: UInt64 = 0
         /// Polls for users who do not exist or may not be seen.
         public var pollsUnanswered: UInt64 = 0
+        /// Reminders in the transactions handed out, retries not counted.
+        public var remindersSent: UInt64 = 0
+        /// Reminders in the transactions taken in.
+        public var remindersReceived: UInt64 = 0
+        /// Of those, differences between both views that were acted on.
+        public var mismatches: UInt64 = 0
+        /// Exchanges of everything, both ways, handed out.
+        public var fullExchanges: UInt64 = 0
+        /// Active users told again to servers that forget.
+        public var statesRefreshed: UInt64 = 0
+        /// Pushes of users in whom nobody here is interested.
+        public var unwantedStates: UInt64 = 0
         /// Permissions put into transactions, retries not counted.
         public var permissionsSent: UInt64 = 0
         /// Permissions that were the sender's to say, in the transactions taken in.

@@ -11,13 +11,17 @@ extension FederationEngine {
         peers[number].inFlight = nil
         peers[number].withdrawnInFlight.removeAll()
         peers[number].isUnderway = false
+        let hadFailed = peers[number].failures > 0
         peers[number].failures = 0
         peers[number].retryAt = nil
         peers[number].silenceAsked = nil
+        if hadFailed, !peers[number].isSilent { remember(number, into: &effects) }
+        noteLife(number, at: now, into: &effects)
         settle(inFlight.permissions, number, into: &effects)
         for message in inFlight.messages {
             for report in message.push { extendPromise(of: report.user, number, at: now, into: &effects) }
         }
+        if inFlight.messages.contains(where: { $0.reminder != nil }) { extendAll(number, at: now, into: &effects) }
         rearm(number, at: now)
     }
 
@@ -32,7 +36,8 @@ extension FederationEngine {
     }
 
     mutating func retryLater(
-        _ transaction: String, to destination: ServerName, _ failure: Failure, at now: Instant
+        _ transaction: String, to destination: ServerName, _ failure: Failure, at now: Instant,
+        into effects: inout [Effect]
     ) {
         guard let number = peerNumbers[destination], let inFlight = peers[number].inFlight,
             inFlight.id == transaction
@@ -48,25 +53,33 @@ extension FederationEngine {
                 peers[number].silenceAsked = now + silence
                 wait = max(wait, silence)
             }
-            if carriesWithdrawn(inFlight) { takeBack(inFlight, number) }
-        case .refused, .optedOut:
+            if carriesWithdrawn(inFlight) || peers[number].isSilent { takeBack(inFlight, number) }
+        case .refused:
             takeBack(inFlight, number)
+        case .optedOut:
+            takeBack(inFlight, number)
+            peers[number].failures = 0
+            peers[number].optedOutUntil = now + configuration.optOutLasts
+            wait = .zero
         }
-        peers[number].retryAt = now + wait
+        peers[number].retryAt = wait == .zero ? nil : now + wait
+        remember(number, into: &effects)
+        rearm(number, at: now)
+    }
+
+    /// A request other than a transaction.
+    mutating func hear(from origin: ServerName, at now: Instant, into effects: inout [Effect]) {
+        guard origin != server, let number = peerNumbers[origin] else { return }
+        noteLife(number, at: now, into: &effects)
+        revive(number)
         rearm(number, at: now)
     }
 
     /// A sign of life ends the waiting, but for what the other side asked for itself.
-    mutating func revive(_ number: Int, at now: Instant) {
+    mutating func revive(_ number: Int) {
         guard peers[number].retryAt != nil else { return }
         peers[number].retryAt = peers[number].silenceAsked
         peers[number].failures = 0
-        rearm(number, at: now)
-    }
-
-    mutating func noteLife(of origin: ServerName, at now: Instant) {
-        guard origin != server, let number = peerNumbers[origin] else { return }
-        revive(number, at: now)
     }
 
     /// What the outstanding transaction said counts as not said: it is composed anew from what holds then.
@@ -80,8 +93,12 @@ extension FederationEngine {
                     peers[number].dirty.insert(report.user)
                 }
             }
-            for user in message.poll where isWanted(user) { peers[number].toPoll.insert(user) }
-            for user in message.unpoll where !isWanted(user) { peers[number].toUnpoll.insert(user) }
+            if peers[number].dialect != .legacy {
+                for user in message.poll where isWanted(user) { peers[number].toPoll.insert(user) }
+                for user in message.unpoll where !isWanted(user) { peers[number].toUnpoll.insert(user) }
+            }
+            if message.reminder != nil { peers[number].exchange.insert(.reminder) }
+            if message.reminder?.isComplete == true { peers[number].exchange.insert(.polls) }
         }
     }
 
@@ -92,7 +109,7 @@ extension FederationEngine {
     }
 
     private func isWanted(_ user: UserID) -> Bool {
-        interestNumbers[user].map { interests[$0].stage != .none } ?? false
+        interestNumbers[user] != nil
     }
 
     private mutating func backoff(afterFailures failures: Int) -> Duration {

@@ -9,6 +9,8 @@ extension FederationEngine {
     ) {
         guard origin != server else { return }
         let number = internPeer(origin)
+        defer { rearm(number, at: now) }
+        noteLife(number, at: now, into: &effects)
         let isRepeated = peers[number].recent.contains(transaction)
         guard !isRepeated || configuration.canary == .acceptsOlderVersion else {
             tally.transactionsRepeated += 1
@@ -17,8 +19,9 @@ extension FederationEngine {
         if peers[number].recent.count >= configuration.transactionsRemembered { peers[number].recent.removeFirst() }
         peers[number].recent.append(transaction)
         tally.transactionsReceived += 1
-        // Only what is new is a sign of life: two servers whose answers get lost would drive each other in circles.
-        revive(number, at: now)
+        peers[number].counts.transactionsReceived += 1
+        // Only what is new ends a wait: two servers whose answers get lost would drive each other in circles.
+        revive(number)
         for permission in permissions { receive(permission, from: origin, into: &effects) }
         let latest = FederationEngine.latestReports(in: messages)
         for (place, message) in messages.enumerated() {
@@ -26,6 +29,26 @@ extension FederationEngine {
                 latest.map { $0[user] == ReportPlace(message: place, report: index) } ?? true
             }
         }
+        takeReminder(of: messages, number, at: now, into: &effects)
+    }
+
+    /// Compared once everything else is taken in.
+    private mutating func takeReminder(
+        of messages: [PresenceMessage], _ number: Int, at now: Instant, into effects: inout [Effect]
+    ) {
+        guard let place = messages.lastIndex(where: { $0.reminder != nil }), let reminder = messages[place].reminder
+        else { return }
+        // Liveness may be news of this very transaction.
+        reviewWatch(number, at: now)
+        let named = reminder.isComplete ? Set(messages.flatMap { $0.poll + $0.watch }) : []
+        take(
+            reminder, naming: named, promise: spokenPromise(of: messages[place], number), number, at: now,
+            into: &effects)
+    }
+
+    private func spokenPromise(of message: PresenceMessage, _ number: Int) -> Duration {
+        let implied = peers[number].dialect == .capable ? configuration.promise : configuration.impliedPromise
+        return message.promise.map { min($0, configuration.promiseLimit) } ?? implied
     }
 
     /// Where in a transaction a report stands.
@@ -65,29 +88,45 @@ extension FederationEngine {
             owe(user, to: number)
         }
         for user in message.query where countPoll(user, origin) { owe(user, to: number) }
-        rearm(number, at: now)
     }
 
     private mutating func takeReports(
         in message: PresenceMessage, from origin: ServerName, _ number: Int, at now: Instant,
         into effects: inout [Effect], isLatest: (UserID, Int) -> Bool
     ) {
-        let spoken = message.promise.map { min($0, configuration.promiseLimit) }
-        let implied = peers[number].dialect == .capable ? configuration.promise : configuration.impliedPromise
-        let until = now + (spoken ?? implied)
+        let until = now + spokenPromise(of: message, number)
         for (index, report) in message.push.enumerated() {
             guard report.user.isHosted(by: origin) else {
                 tally.foreignStatesDropped += 1
                 continue
             }
             tally.statesReceived += 1
-            guard isLatest(report.user, index) else { continue }
+            peers[number].counts.statesReceived += 1
+            guard isLatest(report.user, index), isWelcome(report.user, number, at: now) else { continue }
             // A legacy server says offline once and never refreshes it: nothing to wait for.
             let isForGood = peers[number].dialect != .capable && report.presence.state == .offline
             effects.append(
                 .remoteReported(report.user, report.presence, goodUntil: isForGood ? nil : until))
             noteAnswer(from: report.user, until: until, at: now, into: &effects)
+            noteHeld(report)
         }
+    }
+
+    /// A server that takes part tells of whom it was asked, and of whom it thinks that we might: we say so if not.
+    private mutating func isWelcome(_ user: UserID, _ number: Int, at now: Instant) -> Bool {
+        guard peers[number].dialect == .capable, interestNumbers[user] == nil else { return true }
+        tally.unwantedStates += 1
+        if peers[number].toUnpoll.count < configuration.unpollsPerServer {
+            peers[number].toUnpoll.insert(user)
+            openWindow(number, at: now)
+        }
+        return false
+    }
+
+    private mutating func noteHeld(_ report: PresenceMessage.Report) {
+        guard let place = interestNumbers[report.user] else { return }
+        interests[place].held = StableHash.of(
+            report.user, report.presence.state, report.presence.statusText)
     }
 
     private mutating func learnDialect(
@@ -97,7 +136,16 @@ extension FederationEngine {
         // Once capable, always: a server that mixes has an old worker, not an old mind.
         guard peers[number].dialect != heard, peers[number].dialect != .capable else { return }
         peers[number].dialect = heard
-        effects.append(.save(.peer(peers[number].name, heard)))
+        switch heard {
+        // It forgets nothing.
+        case .capable: peers[number].refreshDue = nil
+        // It does not know what to make of them.
+        default:
+            peers[number].toPoll.removeAll()
+            peers[number].toUnpoll.removeAll()
+            peers[number].closeEmptyWindow()
+        }
+        remember(number, into: &effects)
     }
 
     /// A user who may not be seen and one who does not exist look the same from outside: no word of either.
@@ -110,19 +158,12 @@ extension FederationEngine {
         return true
     }
 
-    private func isVisible(_ user: UserID, to origin: ServerName) -> Bool {
+    func isVisible(_ user: UserID, to origin: ServerName) -> Bool {
         locals[user]?.audience.contains(origin) ?? false
     }
 
     private mutating func owe(_ user: UserID, to number: Int) {
         peers[number].owed.insert(user)
         peers[number].isUrgent = true
-    }
-
-    /// The other side is to be told unless it was told last what holds now.
-    mutating func note(_ user: UserID, for number: Int, at now: Instant) {
-        guard let local = locals[user], peers[number].said[user] != Peer.Said(local.presence) else { return }
-        peers[number].dirty.insert(user)
-        openWindow(number, at: now)
     }
 }

@@ -3,12 +3,12 @@ import PresenceModel
 extension FederationEngine {
     /// Everything that was saved.
     public struct Snapshot: Sendable {
-        /// Promises to push changes of local users; those that ran out are skipped.
+        /// Promises to push changes of local users; those that ran out go at the next occasion.
         public var given: [(user: UserID, server: ServerName, until: Instant)] = []
         /// Users of other servers who were asked for; `until` is their server's word, and is not relied on.
         public var asked: [(user: UserID, until: Instant?)] = []
-        /// How each known server speaks.
-        public var dialects: [(server: ServerName, dialect: Dialect)] = []
+        /// What is known of other servers.
+        public var peers: [(server: ServerName, memory: PeerMemory)] = []
         /// What other servers are still to be told about permissions; what is not ours to say is skipped.
         public var permissions: [PermissionMessage] = []
 
@@ -23,17 +23,26 @@ extension FederationEngine {
     /// at once.
     public mutating func restore(_ snapshot: Snapshot, at now: Instant) {
         precondition(peers.isEmpty, "restored into an engine in use")
-        for (server, dialect) in snapshot.dialects { peers[internPeer(server)].dialect = dialect }
-        for (user, server, until) in snapshot.given where now < until && user.isHosted(by: self.server) {
+        for (server, memory) in snapshot.peers {
+            let number = internPeer(server)
+            peers[number].dialect = memory.dialect
+            peers[number].failures = memory.failures
+            // A clock that was set back must not make a wait longer than any is.
+            peers[number].retryAt = memory.retryAt.map { min($0, now + configuration.retryLimit * 2) }
+            peers[number].silentSince = memory.silentSince
+        }
+        for (user, server, until) in snapshot.given where user.isHosted(by: self.server) {
             peers[internPeer(server)].given[user] = Peer.Given(until: until, savedUntil: until)
         }
         for (user, _) in snapshot.asked where !user.isHosted(by: self.server) {
             let number = internInterest(user)
             // Whatever came between the last commit and the crash is gone: the promise is not relied on.
-            interests[number].stage = .fading
+            if interests[number].stage == .wanted { fade(number) }
             interestDeadlines.set(number, to: now + configuration.unpollGrace)
         }
-        guard configuration.canary != .losesOutboxAtRestart else { return }
-        for message in snapshot.permissions where isOurs(message) { queue(message, at: now) }
+        if configuration.canary != .losesOutboxAtRestart {
+            for message in snapshot.permissions where isOurs(message) { queue(message, at: now) }
+        }
+        for number in peers.indices { rearm(number, at: now) }
     }
 }

@@ -14,6 +14,7 @@ public struct FederationEngine: Sendable {
 
     var peers: [Peer] = []
     var peerNumbers: [ServerName: Int] = [:]
+    var freePeers: [Int] = []
     var peerDeadlines = DeadlineQueue()
 
     /// Local users: what to say of them, and to which servers it may be said.
@@ -22,6 +23,7 @@ public struct FederationEngine: Sendable {
     /// Users of other servers whom someone here cares about.
     var interests: [Interest] = []
     var interestNumbers: [UserID: Int] = [:]
+    var freeInterests: [Int] = []
     var interestDeadlines = DeadlineQueue()
 
     /// Counts since the engine was made.
@@ -55,11 +57,11 @@ public struct FederationEngine: Sendable {
         case .audienceAdded(let user, let server):
             admit(user, to: server, at: now, into: &effects)
         case .audienceRestored(let user, let server):
-            locals[user, default: LocalUser()].audience.insert(server)
+            restoreAudience(user, server, at: now)
         case .audienceRemoved(let user, let server):
             withdraw(user, from: server, at: now, into: &effects)
         case .reachChanged(let user, let server, let reach):
-            reachChanged(user, server, reach)
+            reachChanged(user, server, reach, at: now)
         case .interestBegan(let user, let knows):
             beginInterest(in: user, knows: knows, at: now, into: &effects)
         case .interestEnded(let user):
@@ -71,14 +73,14 @@ public struct FederationEngine: Sendable {
         case .received(let origin, let transaction, let messages, let permissions):
             take(transaction, messages, permissions, from: origin, at: now, into: &effects)
         case .heard(let origin):
-            noteLife(of: origin, at: now)
+            hear(from: origin, at: now, into: &effects)
         case .delivered(let destination, let transaction):
             confirm(transaction, by: destination, at: now, into: &effects)
         case .deliveryFailed(let destination, let transaction, let failure):
-            retryLater(transaction, to: destination, failure, at: now)
+            retryLater(transaction, to: destination, failure, at: now, into: &effects)
         case .deadlineReached:
             while let number = interestDeadlines.popDue(at: now) { reviewInterest(number, at: now, into: &effects) }
-            while let number = peerDeadlines.popDue(at: now) { compose(number, at: now, into: &effects) }
+            while let number = peerDeadlines.popDue(at: now) { attend(number, at: now, into: &effects) }
         }
     }
 
@@ -87,13 +89,5 @@ public struct FederationEngine: Sendable {
         var effects: [Effect] = []
         handle(event, at: now, into: &effects)
         return effects
-    }
-
-    mutating func internPeer(_ name: ServerName) -> Int {
-        if let number = peerNumbers[name] { return number }
-        let number = peers.count
-        peers.append(Peer(name: name))
-        peerNumbers[name] = number
-        return number
     }
 }

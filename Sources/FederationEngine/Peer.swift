@@ -19,7 +19,7 @@ struct LocalUser: Hashable, Sendable {
     var seenWidely: Set<ServerName> = []
 }
 
-/// One other server: the outbox, and both sides' promises.
+/// One other server: the outbox, both sides' promises, and whether it still answers.
 struct Peer: Sendable {
     /// This server's word about one local user.
     struct Given: Hashable, Sendable {
@@ -33,11 +33,18 @@ struct Peer: Sendable {
         var state: PublishedState
         var statusText: String?
         var deviceType: DeviceType?
+        /// When it was handed out.
+        var at: Instant
 
-        init(_ presence: Presence) {
+        init(_ presence: Presence, at now: Instant) {
             state = presence.state
             statusText = presence.statusText
             deviceType = presence.deviceType
+            at = now
+        }
+
+        func isTheSame(as presence: Presence) -> Bool {
+            state == presence.state && statusText == presence.statusText && deviceType == presence.deviceType
         }
     }
 
@@ -46,12 +53,42 @@ struct Peer: Sendable {
         var closes: Instant
     }
 
+    /// The two watchdogs of a server with which presence is exchanged.
+    struct Watch: Hashable, Sendable {
+        /// Since when they run.
+        var since: Instant
+        /// When everything is exchanged anew, if no reminder comes from the other side before.
+        var longDue: Instant
+        /// The last reminder handed out.
+        var reminded: Instant?
+    }
+
+    /// What is to be said beside changes, answers and polls.
+    struct Exchange: OptionSet, Hashable, Sendable {
+        let rawValue: UInt8
+
+        /// A reminder of what both should hold.
+        static let reminder = Exchange(rawValue: 1)
+        /// All states that are promised.
+        static let states = Exchange(rawValue: 2)
+        /// All polls.
+        static let polls = Exchange(rawValue: 4)
+        /// Everything, both ways.
+        static let full: Exchange = [.reminder, .states, .polls]
+    }
+
     let name: ServerName
     var dialect = Dialect.unheard
     /// Transactions taken from it lately, the latest last.
     var recent: [String] = []
     var given: [UserID: Given] = [:]
     var said: [UserID: Said] = [:]
+    /// How many local users may be seen there.
+    var audienceCount = 0
+    /// Its users about whom this server cares, or did until lately, by number.
+    var interests: [Int] = []
+    /// How many of ``interests`` somebody cares about now.
+    var wantedCount = 0
 
     // What the next transaction holds. States are looked up when it is composed.
     /// Changed users.
@@ -62,6 +99,7 @@ struct Peer: Sendable {
     var toUnpoll: Set<UserID> = []
     /// Unlike states these are kept as they came, and told for certain.
     var permissions = PermissionQueue()
+    var exchange: Exchange = []
     var window: Window?
     var isUrgent = false
 
@@ -74,14 +112,45 @@ struct Peer: Sendable {
     /// Until when the other side, with its latest answer, asked to be left alone.
     var silenceAsked: Instant?
     var failures = 0
+    /// Until when nothing is sent because the other side wants nothing about presence.
+    var optedOutUntil: Instant?
     /// Transactions made for it since the start.
     var transactionCount: UInt64 = 0
     var lastSent: Instant?
+    /// The last transaction with polls or unpolls.
+    var lastAsked: Instant?
+    /// The last time that all states were sent because the other side held others.
+    var lastCorrected: Instant?
+
+    /// The last time that promises which ran out were looked for.
+    var lastPruned: Instant?
+
+    /// The last authenticated sign of life.
+    var lastHeard: Instant?
+    /// While there is interest in either direction.
+    var watch: Watch?
+    /// Set while it does not answer.
+    var silentSince: Instant?
+    /// Reminders in a row that told of something else than is held here, and were acted on.
+    var mismatches = 0
+    /// When the next user is to be told again to a server that forgets.
+    var refreshDue: Instant?
+    /// Since when there is nothing to keep of it.
+    var idleSince: Instant?
+    var counts = PeerCounts()
 
     init(name: ServerName) { self.name = name }
 
     var hasSomethingToSay: Bool {
         !permissions.isEmpty || !dirty.isEmpty || !owed.isEmpty || !toPoll.isEmpty || !toUnpoll.isEmpty
+            || !exchange.isEmpty
+    }
+
+    var isSilent: Bool { silentSince != nil }
+
+    /// Nothing is promised, wanted, waiting or visible.
+    var isIdle: Bool {
+        audienceCount == 0 && given.isEmpty && interests.isEmpty && inFlight == nil && !hasSomethingToSay
     }
 
     func hasInFlight(_ key: PermissionKey) -> Bool {
@@ -99,8 +168,6 @@ struct Peer: Sendable {
 /// One user of another server whom someone here cares about, or did until lately.
 struct Interest: Sendable {
     enum Stage: Hashable, Sendable {
-        /// Nobody cares, and the other side knows.
-        case none
         /// Someone cares; the other side was asked, or is about to be.
         case wanted
         /// Nobody cares; the other side is told after the grace.
@@ -109,7 +176,12 @@ struct Interest: Sendable {
 
     let user: UserID
     let peer: Int
-    var stage = Stage.none
+    var stage = Stage.wanted
     /// The other side's word; `nil`: not given.
     var until: Instant?
+    /// What the user's server said last, in short, while it is to be relied on.
+    var held: UInt64?
+
+    /// Nothing, once the other side's word has run out.
+    func held(at now: Instant) -> UInt64? { until.flatMap { now < $0 ? held : nil } }
 }

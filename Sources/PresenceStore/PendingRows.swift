@@ -50,7 +50,7 @@ struct PendingRows: Sendable {
                 case .promiseGiven(let user, let server, _), .promiseGivenEnded(let user, let server):
                     .promiseGiven(user, to: server)
                 case .promiseAsked(let user, _), .promiseAskedEnded(let user): .promiseAsked(user)
-                case .peer(let server, _): .peer(server)
+                case .peer(let server, _), .peerForgotten(let server): .peer(server)
                 case .permissionQueued(let message), .permissionDelivered(let message):
                     .permission(
                         isInvite: message.kind == .invite, observed: message.observed, observer: message.observer)

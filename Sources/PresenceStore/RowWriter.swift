@@ -91,7 +91,14 @@ struct RowWriter {
         case .promiseGivenEnded(let user, let server): try execute(.removeGiven, [user.text, server.text])
         case .promiseAsked(let user, let until): try execute(.putAsked, [user.text, milliseconds(until)])
         case .promiseAskedEnded(let user): try execute(.removeAsked, [user.text])
-        case .peer(let server, let dialect): try execute(.putPeer, [server.text, dialect.rawValue])
+        case .peer(let server, let memory):
+            try execute(
+                .putPeer,
+                [
+                    server.text, memory.dialect.rawValue, Int64(max(memory.failures, 0)),
+                    milliseconds(memory.retryAt), milliseconds(memory.silentSince),
+                ])
+        case .peerForgotten(let server): try execute(.removePeer, [server.text])
         case .permissionQueued(let message):
             try execute(
                 .putPermission,
@@ -127,7 +134,8 @@ extension RowWriter {
     private enum Sentence: Int, CaseIterable {
         case putStatus, putDeviceType, removeDeviceType, putEntry, removeEntry, putConsent, removeConsent
         case putSettings, removeGroups, putGroup, putMember, removeMember, putRemote, removeRemote
-        case putGiven, removeGiven, putAsked, removeAsked, putPeer, putPermission, removePermission
+        case putGiven, removeGiven, putAsked, removeAsked, putPeer, removePeer
+        case putPermission, removePermission
 
         // The cast: a text with a NUL comes as bytes, see `bindable(_:)`.
         var sql: String {
@@ -173,7 +181,11 @@ extension RowWriter {
             case .removeGiven: "DELETE FROM promise_given WHERE user = ? AND server = ?"
             case .putAsked: "INSERT OR REPLACE INTO promise_asked (user, until) VALUES (?, ?)"
             case .removeAsked: "DELETE FROM promise_asked WHERE user = ?"
-            case .putPeer: "INSERT OR REPLACE INTO peer (server, dialect) VALUES (?, ?)"
+            case .putPeer:
+                """
+                INSERT OR REPLACE INTO peer (server, dialect, failures, retry_at, silent_since) VALUES (?, ?, ?, ?, ?)
+                """
+            case .removePeer: "DELETE FROM peer WHERE server = ?"
             case .putPermission:
                 """
                 INSERT OR REPLACE INTO permission (is_invite, observed, observer, kind, request, note)

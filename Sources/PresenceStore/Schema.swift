@@ -17,6 +17,9 @@ enum Schema {
             try database.execute(sql: second)
             try database.execute(sql: "PRAGMA ignore_check_constraints = OFF")
         }
+        migrator.registerMigration("3: servers that do not answer") { database in
+            try database.execute(sql: third)
+        }
         return migrator
     }
 
@@ -85,5 +88,12 @@ enum Schema {
             server TEXT PRIMARY KEY,
             dialect TEXT NOT NULL CHECK (dialect IN ('unheard', 'legacy', 'capable'))
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Back-off and silence of other servers.
+    static let third = """
+        ALTER TABLE peer ADD COLUMN failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0);
+        ALTER TABLE peer ADD COLUMN retry_at INTEGER CHECK (retry_at >= 0);
+        ALTER TABLE peer ADD COLUMN silent_since INTEGER CHECK (silent_since >= 0);
         """
 }

@@ -65,8 +65,13 @@ struct SnapshotReader {
         snapshot.asked = try rows(of: "promise_asked", ["user", "until"], by: "user") {
             (row) throws(UnparsableColumn) in (try row.user(0), try row.instant(1))
         }
-        snapshot.dialects = try rows(of: "peer", ["server", "dialect"], by: "server") {
-            (row) throws(UnparsableColumn) in (try row.server(0), try row.word(1))
+        snapshot.peers = try rows(
+            of: "peer", ["server", "dialect", "failures", "retry_at", "silent_since"], by: "server"
+        ) { (row) throws(UnparsableColumn) in
+            let memory = FederationEngine.PeerMemory(
+                dialect: try row.word(1), failures: Int(clamping: try row.integer(2) ?? 0), retryAt: try row.instant(3),
+                silentSince: try row.instant(4))
+            return (try row.server(0), memory)
         }
         snapshot.permissions = try rows(
             of: "permission", ["observed", "observer", "is_invite", "kind", "request", "note"],

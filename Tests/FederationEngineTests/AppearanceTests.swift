@@ -150,6 +150,7 @@ private let online = Presence(state: .online, statusText: "tea")
     @Test func `a push about another server's user is dropped and counted`() throws {
         var bench = try FederationBench()
         let users = [try remote("bob"), try remote("carol", at: "other.example"), try local("alice")]
+        bench.perform(.interestBegan(users[0]), .interestBegan(users[1]))
         bench.hear("t1", from: try there(), push: users.map { ($0, online) })
         var reported: [UserID] = []
         for case .remoteReported(let user, _, _) in bench.effects { reported.append(user) }
@@ -175,7 +176,7 @@ private let online = Presence(state: .online, statusText: "tea")
     }
 
     @Test func `past the bound the oldest transaction is forgotten`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.transactionsRemembered = 2
         var bench = try FederationBench(configuration)
         for id in ["a", "b", "b", "c", "a"] { bench.hear(id, from: try there()) }
@@ -185,6 +186,7 @@ private let online = Presence(state: .online, statusText: "tea")
 
     @Test func `a promise is believed for a day at most`() throws {
         var bench = try FederationBench()
+        bench.perform(.interestBegan(try remote("bob")))
         bench.hear("t1", from: try there(), push: [(try remote("bob"), online)], promise: .hours(1000))
         #expect(
             bench.effects.contains(
@@ -197,7 +199,7 @@ private let online = Presence(state: .online, statusText: "tea")
         bench.hear("t1", from: try there(), push: [(bob, online), (carol, .neverActive)], isCapable: false)
         #expect(bench.effects.contains(.remoteReported(bob, online, goodUntil: bench.now + .minutes(30))))
         #expect(bench.effects.contains(.remoteReported(carol, .neverActive, goodUntil: nil)))
-        #expect(bench.effects.contains(.save(.peer(try there(), .legacy))))
+        #expect(bench.effects.contains(.save(.peer(try there(), .init(dialect: .legacy)))))
     }
 
     @Test func `its own name is no other server`() throws {

@@ -5,7 +5,7 @@ import Testing
 
 /// A bench where `names` are visible to the other server, which polled them all.
 private func polledBench(
-    _ names: [String], _ configuration: FederationEngine.Configuration = FederationEngine.Configuration()
+    _ names: [String], _ configuration: FederationEngine.Configuration = FederationEngine.Configuration.unwatched
 ) throws -> FederationBench {
     var bench = try FederationBench(configuration)
     for name in names {
@@ -76,7 +76,7 @@ private func text(_ text: String) -> Presence { Presence(state: .online, statusT
     }
 
     @Test func `a lead leaves at once after a quiet minute, what follows waits`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.batchLead = .immediate
         var bench = try polledBench(["alice"], configuration)
         #expect(bench.perform(.localPublished(try local("alice"), text("1"), .batched)).count == 1)
@@ -98,7 +98,7 @@ private func text(_ text: String) -> Presence { Presence(state: .online, statusT
     }
 
     @Test func `messages hold at most 50 states, transactions at most what messages hold`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.edusPerTransaction = 2
         let names = (0..<230).map { "u\(1000 + $0)" }
         var bench = try polledBench(names, configuration)
@@ -109,7 +109,7 @@ private func text(_ text: String) -> Presence { Presence(state: .online, statusT
     }
 
     @Test func `long lists of polls leave in parts`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.pollsPerEDU = 2
         var bench = try FederationBench(configuration)
         bench.deliversAtOnce = false

@@ -28,6 +28,7 @@ import Testing
             PermissionMessage(.invite, observed: alice, observer: alice),
         ]
         var bench = try FederationBench()
+        bench.perform(.interestBegan(bob))
         let push = [(bob, Presence(state: .online))]
         bench.hear("t1", from: try there(), push: push, permissions: foreign + good + foreign)
         #expect(heard(bench) == good)
@@ -46,7 +47,7 @@ import Testing
         bench.effects = []
         bench.hear("t1", from: try there(), permissions: [message])
         #expect(bench.effects.isEmpty && bench.engine.tally.permissionsReceived == 1)
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.canary = .acceptsOlderVersion
         var faulty = try FederationBench(configuration)
         for _ in 0..<2 { faulty.hear("t1", from: try there(), permissions: [message]) }
@@ -58,7 +59,7 @@ import Testing
         for isCapable in [true, false] {
             var bench = try FederationBench()
             bench.hear("t1", from: try there(), permissions: [message], isCapable: isCapable)
-            #expect(bench.effects.contains(.save(.peer(try there(), .capable))) == isCapable)
+            #expect(bench.effects.contains(.save(.peer(try there(), .init(dialect: .capable)))) == isCapable)
             #expect(bench.engine.tally.messagesReceived == 0)
         }
         var bench = try FederationBench()

@@ -15,7 +15,7 @@ private func answer(_ kind: PermissionMessage.Kind, _ request: Int64 = 1) throws
 
 /// A bench whose transactions are concluded by hand.
 private func slowBench(
-    _ configuration: FederationEngine.Configuration = FederationEngine.Configuration(), seed: UInt64 = 1
+    _ configuration: FederationEngine.Configuration = FederationEngine.Configuration.unwatched, seed: UInt64 = 1
 ) throws -> FederationBench {
     var bench = try FederationBench(configuration, seed: seed)
     bench.deliversAtOnce = false
@@ -161,7 +161,7 @@ private func saved(_ bench: FederationBench) -> [PermissionMessage] {
     }
 
     @Test func `count as EDUs, go first, and the rest goes next`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.edusPerTransaction = 3
         configuration.statesPerEDU = 1
         var bench = try FederationBench(configuration)
@@ -311,7 +311,7 @@ private func saved(_ bench: FederationBench) -> [PermissionMessage] {
             PermissionMessage(.invite, observed: try local("alice"), observer: try remote("bob")),
             PermissionMessage(.accept, observed: try local("alice"), observer: try local("carol")),
         ]
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.canary = canary
         return try FederationBench(configuration, from: snapshot, boot: 2)
     }
@@ -333,7 +333,7 @@ private func saved(_ bench: FederationBench) -> [PermissionMessage] {
 
 @Suite struct `Bounds` {
     @Test func `past the limit denials are not said, but to those who were given leave`() throws {
-        var configuration = FederationEngine.Configuration()
+        var configuration = FederationEngine.Configuration.unwatched
         configuration.permissionsPerServer = 2
         var bench = try slowBench(configuration)
         func deny(_ name: String) throws -> PermissionMessage {

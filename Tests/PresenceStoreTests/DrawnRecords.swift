@@ -35,7 +35,14 @@ struct DrawnRecords {
         case 15: return .federation(.promiseGiven(user, to: other.server, until: drawnInstant()))
         case 16: return .federation(drawn([.promiseGivenEnded(user, to: other.server), .promiseAskedEnded(user)]))
         case 17:
-            return .federation(drawn([.promiseAsked(user, until: nil), .peer(user.server, drawn(Dialect.allCases))]))
+            let memory = FederationEngine.PeerMemory(
+                dialect: drawn(Dialect.allCases), failures: drawn([0, 1, 40]), retryAt: drawn([nil, drawnInstant()]),
+                silentSince: drawn([nil, drawnInstant()]))
+            return .federation(
+                drawn([
+                    .promiseAsked(user, until: nil), .peer(user.server, memory), .peer(user.server, memory),
+                    .peerForgotten(user.server),
+                ]))
         case 18: return .federation(.permissionQueued(drawnMessage(user, other)))
         default: return .federation(.permissionDelivered(drawnMessage(user, other)))
         }
@@ -142,6 +149,7 @@ struct RecordsOnDisk: Equatable {
         case .promiseAsked(let user, _): rows[["asked", user.text]] = row
         case .promiseAskedEnded(let user): rows[["asked", user.text]] = nil
         case .peer(let server, _): rows[["peer", server.text]] = row
+        case .peerForgotten(let server): rows[["peer", server.text]] = nil
         case .permissionQueued(let message): rows[key(of: message)] = row
         case .permissionDelivered(let message): rows[key(of: message)] = nil
         }
@@ -175,7 +183,7 @@ extension PresenceInstance.Snapshot {
             .promiseGiven($0.user, to: $0.server, until: $0.until)
         }
         federation += self.federation.asked.map { .promiseAsked($0.user, until: $0.until) }
-        federation += self.federation.dialects.map { .peer($0.server, $0.dialect) }
+        federation += self.federation.peers.map { .peer($0.server, $0.memory) }
         federation += self.federation.permissions.map { .permissionQueued($0) }
         return presence.map { .presence($0) } + federation.map { .federation($0) }
     }

@@ -46,7 +46,7 @@ import Testing
         ],
         "promise_given": ["user": "'@m:x'", "server": "'y'", "until": "1"],
         "promise_asked": ["user": "'@m:y'", "until": "1"],
-        "peer": ["server": "'y'", "dialect": "'legacy'"],
+        "peer": ["server": "'y'", "dialect": "'legacy'", "failures": "0", "retry_at": "5", "silent_since": "NULL"],
         "permission": [
             "is_invite": "1", "observed": "'@m:y'", "observer": "'@m:x'", "kind": "'invite'", "request": "1",
             "note": "'n'",
@@ -121,12 +121,12 @@ import Testing
             INSERT INTO local_status (user, chosen, is_connected) VALUES ('@a', 'online', 0),
                 (CAST(x'40FF3A78' AS TEXT), 'online', 0), ('@d:x', 'asleep', 0), ('@h:x', 'online', 2);
             INSERT INTO list_entry VALUES ('@b:x', 'nobody', 'pending', 1, 1, NULL, NULL, 0);
-            INSERT INTO peer VALUES ('not a server', 'legacy');
+            INSERT INTO peer VALUES ('not a server', 'legacy', 0, NULL, NULL);
             """)
         var skipped: [SkippedRows] = []
         let loaded = try store.load { skipped.append($0) }
         #expect(loaded.presence.statuses.map(\.user.text) == ["@b:x", "@c:x"])
-        #expect(loaded.presence.entries.isEmpty && loaded.federation.dialects.isEmpty)
+        #expect(loaded.presence.entries.isEmpty && loaded.federation.peers.isEmpty)
         #expect(
             skipped == [
                 SkippedRows(table: "local_status", count: 4, firstKey: "@a", firstColumn: "user"),

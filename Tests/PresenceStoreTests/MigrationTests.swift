@@ -141,7 +141,7 @@ import Testing
         ]
         #expect(loaded.presence.remotes.map(\.remote) == remotes)
         #expect(loaded.federation.given.count == 1 && loaded.federation.asked.count == 1)
-        #expect(loaded.federation.dialects.map(\.dialect) == [.capable])
+        #expect(loaded.federation.peers.map(\.memory) == [.init(dialect: .capable)])
         #expect(loaded.federation.permissions.isEmpty && loaded.presence.listSettings.isEmpty)
         let store = try folder.open()
         #expect(try store.nextBoot() == 42)

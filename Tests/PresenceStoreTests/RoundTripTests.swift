@@ -60,7 +60,7 @@ import Testing
             .federation(.promiseGiven(a, to: y, until: instant(7))),
             .federation(.promiseGiven(a, to: try server("z"), until: instant(8))),
             .federation(.promiseAsked(b, until: instant(9))),
-            .federation(.promiseAsked(try user("@c:y"), until: nil)), .federation(.peer(y, .capable)),
+            .federation(.promiseAsked(try user("@c:y"), until: nil)), .federation(.peer(y, .init(dialect: .capable))),
         ]
         let removed: [Record] = [
             .presence(.entryRemoved(observer: b, observed: a)),
@@ -73,7 +73,7 @@ import Testing
         #expect(loaded.federation.given.map(\.until) == [instant(7)])
         #expect(loaded.federation.asked.map(\.user) == [try user("@c:y")])
         #expect(loaded.federation.asked.map(\.until) == [nil])
-        #expect(loaded.federation.dialects.map(\.dialect) == [.capable])
+        #expect(loaded.federation.peers.map(\.memory) == [.init(dialect: .capable)])
     }
 
     @Test(arguments: ["", "\0", "a\0b", "\0\0end", "👩‍👩‍👧‍👦 🏳️‍🌈", "e\u{301} \u{E9}", String(repeating: "é", count: 512)])
@@ -101,7 +101,9 @@ import Testing
             let remote = StoredRemote(presence: Presence(state: state), goodUntil: nil)
             records.append(.presence(.remote(try user("@\(state.rawValue):y"), remote)))
         }
-        for dialect in Dialect.allCases { records.append(.federation(.peer(try server(dialect.rawValue), dialect))) }
+        for dialect in Dialect.allCases {
+            records.append(.federation(.peer(try server(dialect.rawValue), .init(dialect: dialect))))
+        }
         let (a, b) = (try user("@a:x"), try user("@b:y"))
         for state in EntryState.allCases {
             let entry = StoredEntry(state: state, request: 1, since: instant(1))

@@ -131,10 +131,16 @@ public struct EffectDigest: Hashable, Sendable {
         case .promiseAskedEnded(let user):
             mix(byte: 4)
             mix(user.text)
-        case .peer(let server, let dialect):
+        case .peer(let server, let memory):
             mix(byte: 5)
             mix(server.text)
-            mix(dialect.rawValue)
+            mix(memory.dialect.rawValue)
+            mix(UInt64(memory.failures))
+            mix(memory.retryAt ?? .epoch)
+            mix(memory.silentSince ?? .epoch)
+        case .peerForgotten(let server):
+            mix(byte: 8)
+            mix(server.text)
         case .permissionQueued(let message):
             mix(byte: 6)
             mix(message)

@@ -16,9 +16,9 @@ public struct FederationBench: Sendable {
     /// All transactions so far, retries included.
     public private(set) var sent: [OutgoingTransaction] = []
 
-    /// An engine of ``here()``, started from what was saved.
+    /// An engine of ``here()``, started from what was saved; unless told otherwise its watchdogs sleep.
     public init(
-        _ configuration: FederationEngine.Configuration = FederationEngine.Configuration(),
+        _ configuration: FederationEngine.Configuration = .unwatched,
         from snapshot: FederationEngine.Snapshot = FederationEngine.Snapshot(), boot: UInt64 = 1, seed: UInt64 = 1,
         at start: Instant = Instant(millisecondsSinceEpoch: 1_700_000_000_000)
     ) throws {
@@ -120,5 +120,16 @@ extension OutgoingTransaction {
     /// What is said of a user.
     public func presence(of user: UserID) -> Presence? {
         messages.flatMap(\.push).last { $0.user == user }?.presence
+    }
+}
+
+extension FederationEngine.Configuration {
+    /// The defaults, but for watchdogs that never wake, and servers that never forget.
+    public static var unwatched: FederationEngine.Configuration {
+        var configuration = FederationEngine.Configuration()
+        configuration.shortWatchdog = .hours(24 * 365)
+        configuration.longWatchdog = .hours(24 * 365 * 1000)
+        configuration.legacyRefresh = .hours(24 * 365)
+        return configuration
     }
 }

@@ -24,7 +24,7 @@ struct SimulatedJournal: Sendable {
     private(set) var rows = PresenceRows()
     private var given: [Promise: Instant] = [:]
     private var asked: [UserID: Instant?] = [:]
-    private var dialects: [ServerName: Dialect] = [:]
+    private var peers: [ServerName: FederationEngine.PeerMemory] = [:]
     /// In the order in which keys came.
     private var permissions: [(key: PermissionKey, message: PermissionMessage)] = []
     private var pending: [(record: PresenceInstance.Record, at: Instant)] = []
@@ -59,7 +59,7 @@ struct SimulatedJournal: Sendable {
             ($0.key.user, $0.key.server) < ($1.key.user, $1.key.server)
         }.map { ($0.key.user, $0.key.server, $0.value) }
         snapshot.federation.asked = asked.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        snapshot.federation.dialects = dialects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        snapshot.federation.peers = peers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         snapshot.federation.permissions = permissions.map(\.message)
         return snapshot
     }
@@ -84,7 +84,8 @@ struct SimulatedJournal: Sendable {
             given[Promise(user: user, server: server)] = nil
         case .federation(.promiseAsked(let user, let until)): asked.updateValue(until, forKey: user)
         case .federation(.promiseAskedEnded(let user)): asked.removeValue(forKey: user)
-        case .federation(.peer(let server, let dialect)): dialects[server] = dialect
+        case .federation(.peer(let server, let memory)): peers[server] = memory
+        case .federation(.peerForgotten(let server)): peers[server] = nil
         case .federation(.permissionQueued(let message)):
             let key = SimulatedJournal.key(of: message)
             // Queued again after it was delivered, with the older row still on its way to the disk.

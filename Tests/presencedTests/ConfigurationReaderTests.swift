@@ -192,15 +192,12 @@ import Testing
         let text = """
             server_name: x.org
             social: {heartbeat: 45s, timeout: 2m}
-            federation: {silent_after: 5}
             """
         let notes = try ConfigurationReader.read(text, file: "p.yaml").notes
         #expect(
             notes.map(\.description) == [
                 "p.yaml:2: social.heartbeat: 45s is valid, but has no effect yet; "
-                    + "the key takes effect with the social service",
-                "p.yaml:3: federation.silent_after: 5 is valid, but has no effect yet; "
-                    + "the key takes effect with the peer watchdogs",
+                    + "the key takes effect with the social service"
             ])
     }
 

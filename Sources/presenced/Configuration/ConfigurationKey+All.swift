@@ -5,7 +5,6 @@ extension ConfigurationKey {
     static let all: [ConfigurationKey] =
         top + client + tokens + admin + federation + federationTimes + presence + lists + social + store + log
 
-    private static let withWatchdogs = Effect.reserved(until: "the peer watchdogs")
     private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
     private static let withSocial = Effect.reserved(until: "the social service")
 
@@ -71,16 +70,12 @@ extension ConfigurationKey {
         ConfigurationKey(
             "federation.key_validity_limit", \.federation.keyValidityLimit, .duration(.hours(1), .hours(7 * 24))),
         ConfigurationKey(
-            "federation.watchdog.short", \.federation.watchdog.short, .duration(.seconds(5), .hours(1)),
-            effect: withWatchdogs),
+            "federation.watchdog.short", \.federation.watchdog.short, .duration(.seconds(5), .hours(1))),
         ConfigurationKey(
-            "federation.watchdog.long", \.federation.watchdog.long, .duration(.minutes(1), .hours(24)),
-            effect: withWatchdogs),
+            "federation.watchdog.long", \.federation.watchdog.long, .duration(.minutes(1), .hours(24))),
+        ConfigurationKey("federation.silent_after", \.federation.silentAfter, .count(1...100)),
         ConfigurationKey(
-            "federation.silent_after", \.federation.silentAfter, .count(1...100), effect: withWatchdogs),
-        ConfigurationKey(
-            "federation.legacy.refresh", \.federation.legacy.refresh, .duration(.minutes(1), .hours(24)),
-            effect: withLegacyPeers),
+            "federation.legacy.refresh", \.federation.legacy.refresh, .duration(.minutes(1), .hours(24))),
         ConfigurationKey(
             "federation.legacy.room_limit", \.federation.legacy.roomLimit, .count(0...1_000_000),
             effect: withLegacyPeers),

@@ -59,13 +59,13 @@ extension ServerConfiguration {
         var lead = Lead.window
     }
 
-    /// The section `federation.watchdog`: read and checked, without effect yet.
+    /// The section `federation.watchdog`: when a server is reminded, and everything exchanged anew.
     struct Watchdog: Hashable, Sendable {
         var short = Duration.seconds(60)
         var long = Duration.hours(1)
     }
 
-    /// The section `federation.legacy`: read and checked, without effect yet.
+    /// The section `federation.legacy`: servers that cannot subscribe.
     struct Legacy: Hashable, Sendable {
         var refresh = Duration.minutes(25)
         /// Rooms with more members cause no pushes.

@@ -49,6 +49,10 @@ extension ServerConfiguration {
         settings.batchLead = federation.batch.lead == .immediate ? .immediate : .window
         settings.promise = federation.promise
         settings.unpollGrace = federation.unpollGrace
+        settings.shortWatchdog = federation.watchdog.short
+        settings.longWatchdog = federation.watchdog.long
+        settings.silentAfter = federation.silentAfter
+        settings.legacyRefresh = federation.legacy.refresh
         settings.retryFirst = federation.retry.first
         settings.retryFactor = federation.retry.factor
         settings.retryLimit = federation.retry.limit
