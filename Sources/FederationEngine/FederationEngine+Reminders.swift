@@ -2,14 +2,18 @@ import PresenceModel
 
 // What both sides should hold, in short, and what follows if they do not. Design: section 4, rule 4.
 extension FederationEngine {
-    /// What the other side should hold of users here.
+    /// What the other side should hold of users here. One that does not answer was not told what changed since, and must
+    /// not take a question whether it is back for a word that nothing did.
     func promisedSummary(_ number: Int, at now: Instant) -> PresenceMessage.Reminder.Summary {
         var summary = PresenceMessage.Reminder.Summary()
         let peer = peers[number]
         for (user, given) in peer.given where now < given.until {
-            guard let said = peer.said[user], isVisible(user, to: peer.name) else { continue }
-            summary.add(
-                StableHash.of(user, said.state, said.statusText))
+            guard let said = peer.said[user], let local = locals[user], local.audience.contains(peer.name) else {
+                continue
+            }
+            let state = peer.isSilent ? local.presence.state : said.state
+            let text = peer.isSilent ? local.presence.statusText : said.statusText
+            summary.add(StableHash.of(user, state, text))
         }
         return summary
     }
