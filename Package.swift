@@ -14,6 +14,7 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioFoundationCompat: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
@@ -92,9 +93,9 @@ let package = Package(
         .target(
             name: "MatrixFederation",
             dependencies: [
-                "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", asyncHTTPClient,
-                crypto, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
-                nioSSL,
+                "CCares", "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", crypto,
+                hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                nioTLS,
             ],
             swiftSettings: strict),
         .target(
@@ -113,6 +114,8 @@ let package = Package(
             dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime"],
             path: "Tests/PresenceTestKit", swiftSettings: strict),
 
+        // DNS look-ups.
+        .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         // Settings of the C library's memory.
         .systemLibrary(name: "CMalloc"),
         .executableTarget(
@@ -159,7 +162,12 @@ let package = Package(
                 "PresenceRuntime", httpTypes, hummingbirdCore, nioCore,
             ]),
         tests("MatrixHTTPTests", ["MatrixHTTP", httpTypes, nioCore, nioEmbedded, nioHTTPTypes]),
-        tests("MatrixFederationTests", ["FederationEngine", "MatrixFederation", "MatrixWire", "PresenceModel"]),
+        tests(
+            "MatrixFederationTests",
+            [
+                "FederationEngine", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel", "PresenceRuntime",
+                logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

@@ -6,6 +6,8 @@ public struct FederationError: Error, Sendable {
     public enum Code: Hashable, Sendable {
         case unreachable
         case timedOut
+        /// It is said to be where no connection is made: at an address that is not public, nor allowed.
+        case addressRefused
         /// Any status but 200.
         case refused(status: Int)
         case badSignature

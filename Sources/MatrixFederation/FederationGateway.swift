@@ -20,7 +20,7 @@ public struct FederationGateway: Sendable {
     }
 
     let server: ServerName
-    let signingKeys: [SigningKey]
+    let ownKeys: OwnKeys
     let runtime: PresenceRuntime
     let authentication: RequestAuthentication
     let configuration: Configuration
@@ -29,16 +29,16 @@ public struct FederationGateway: Sendable {
     let isUser: @Sendable (UserID) -> Bool
 
     /// - Parameters:
-    ///   - signingKeys: at least one; all are published.
+    ///   - ownKeys: what is published as ours.
     ///   - isUser: whether there is such a user here, for those of whom the engine has not heard yet.
     public init(
-        server: ServerName, signingKeys: [SigningKey], keys: KeyRing, runtime: PresenceRuntime,
+        server: ServerName, ownKeys: OwnKeys, keys: KeyRing, runtime: PresenceRuntime,
         configuration: Configuration, clock: any PresenceClock, logger: Logger,
         isUser: @escaping @Sendable (UserID) -> Bool
     ) {
         self.isUser = isUser
         self.server = server
-        self.signingKeys = signingKeys
+        self.ownKeys = ownKeys
         self.runtime = runtime
         self.authentication = RequestAuthentication(server: server, keys: keys)
         self.configuration = configuration

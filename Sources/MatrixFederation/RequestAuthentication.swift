@@ -28,6 +28,7 @@ struct RequestAuthentication: Sendable {
             method: request.method, uri: request.target, origin: header.origin, destination: server,
             content: content)
         guard SigningKey.isValid(signature, of: signed, by: key) else { throw refusal(header, "it does not verify") }
+        await keys.heard(from: header.origin)
         return header.origin
     }
 

@@ -11,20 +11,21 @@ public struct TransactionSender: TransactionDelivery {
     private static let replyLimitBytes = 1024 * 1024
 
     private let server: ServerName
-    private let key: SigningKey
+    private let keys: OwnKeys
     private let transport: FederationTransport
     private let busyValue: BusyValue
     private let ageGranularityMilliseconds: Int64
+    private let complaints = Complaints()
     private let logger: Logger
 
-    /// A sender that signs with `key` in the name of `server`.
+    /// A sender that signs with the first of `keys` in the name of `server`.
     /// - Parameter ageGranularity: ages leave as multiples of this.
     public init(
-        server: ServerName, key: SigningKey, transport: FederationTransport, busyValue: BusyValue,
+        server: ServerName, keys: OwnKeys, transport: FederationTransport, busyValue: BusyValue,
         ageGranularity: Duration, logger: Logger
     ) {
         self.server = server
-        self.key = key
+        self.keys = keys
         self.transport = transport
         self.busyValue = busyValue
         self.ageGranularityMilliseconds = ageGranularity.inMilliseconds
@@ -35,6 +36,9 @@ public struct TransactionSender: TransactionDelivery {
     /// answer.
     public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome {
         let destination = transaction.destination
+        // Before anything is composed: thousands may wait here.
+        guard let turn = await transport.turns.wait(for: destination) else { return .failed(.unanswered(after: nil)) }
+        defer { transport.turns.end(turn) }
         let edus = transaction.messages.map {
             $0.edu(composed: transaction.composed, ageGranularityMilliseconds: ageGranularityMilliseconds)
         }
@@ -43,6 +47,7 @@ public struct TransactionSender: TransactionDelivery {
             edus, permissions: transaction.permissions, origin: server, sent: transaction.composed,
             busyValue: busyValue)
         let target = "/_matrix/federation/v1/send/\(transaction.id)"
+        let key = keys.current.signing[0]
         let signature = key.sign(
             SignedRequest.signingBytes(
                 method: "PUT", uri: target, origin: server, destination: destination, content: body))
@@ -53,7 +58,10 @@ public struct TransactionSender: TransactionDelivery {
                 replyLimitBytes: TransactionSender.replyLimitBytes)
             return outcome(of: reply, transaction)
         } catch {
-            log("a transaction was not taken; it is tried again", transaction, error.message)
+            if complaints.isNew("\(error.code)", of: destination) {
+                let level: Logger.Level = error.code == .addressRefused ? .error : .info
+                log("a transaction was not taken; it is tried again", transaction, error.message, level)
+            }
             return .failed(.unanswered(after: nil))
         }
     }
@@ -73,26 +81,31 @@ public struct TransactionSender: TransactionDelivery {
     private func outcome(of reply: FederationTransport.Reply, _ transaction: OutgoingTransaction) -> DeliveryOutcome {
         switch reply.status {
         case 200:
+            complaints.end(of: transaction.destination)
             return .delivered
         case 400, 404, 405, 413:
             log("a transaction was refused for good; it is composed anew", transaction, "status \(reply.status)")
             return .failed(.refused)
         default:
-            log("a transaction was not taken; it is tried again", transaction, "status \(reply.status)")
+            if complaints.isNew("\(reply.status)", of: transaction.destination) {
+                log("a transaction was not taken; it is tried again", transaction, "status \(reply.status)")
+            }
             return .failed(.unanswered(after: TransactionSender.wait(askedIn: reply)))
         }
     }
 
     /// `Retry-After`, or the older `retry_after_ms` of the body.
     private static func wait(askedIn reply: FederationTransport.Reply) -> Duration? {
-        if let seconds = reply.retryAfterSeconds { return .seconds(max(0, seconds)) }
+        if let wait = reply.retryAfter { return wait }
         guard reply.status == 429, let body = try? JSONParser.lenient.parse(reply.body).value else { return nil }
         return body["retry_after_ms"]?.integer.map { .milliseconds(max(0, $0)) }
     }
 
-    private func log(_ message: Logger.Message, _ transaction: OutgoingTransaction, _ reason: String) {
-        logger.info(
-            message,
+    private func log(
+        _ message: Logger.Message, _ transaction: OutgoingTransaction, _ reason: String, _ level: Logger.Level = .info
+    ) {
+        logger.log(
+            level: level, message,
             metadata: [
                 "destination": "\(transaction.destination)", "transaction": "\(transaction.id)", "reason": "\(reason)",
             ])

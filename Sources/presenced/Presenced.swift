@@ -10,6 +10,7 @@ struct Presenced: AsyncParsableCommand {
         abstract: "Gives a Matrix homeserver its presence back.",
         version: version,
         subcommands: [
-            ServeCommand.self, CheckConfigCommand.self, GenerateKeyCommand.self, TokenCommand.self, DemoCommand.self,
+            ServeCommand.self, CheckConfigCommand.self, GenerateKeyCommand.self, RotateKeyCommand.self,
+            TokenCommand.self, DemoCommand.self,
         ])
 }

@@ -143,11 +143,12 @@ struct `The description of the endpoints` {
             tokens: try TokenSource(file: TokenFile(path: noTokens.path), server: server),
             configuration: ClientGateway.Configuration(), clock: clock)
         let admin = AdminGateway(runtime: runtime, token: try #require(AdminToken("token-for-no-one-at-all")))
-        let transport = try FederationTransport(configuration: .init(), group: MultiThreadedEventLoopGroup.singleton)
+        let transport = try FederationTransport(
+            configuration: .init(), group: MultiThreadedEventLoopGroup.singleton, clock: clock, logger: logger)
         let keys = KeyRing(
             pinned: [:], transport: transport, clock: clock, validityLimit: .hours(1), logger: logger)
         let federation = FederationGateway(
-            server: server, signingKeys: [.generate()], keys: keys, runtime: runtime,
+            server: server, ownKeys: OwnKeys([.generate()]), keys: keys, runtime: runtime,
             configuration: FederationGateway.Configuration(), clock: clock, logger: logger, isUser: { _ in false })
         let listing = clients.routes.listing + admin.routes.listing + federation.routes.listing
         try await transport.shutdown()

@@ -51,6 +51,9 @@ extension ConfigurationKey {
         ConfigurationKey("federation.ca_file", \.federation.caFile, .existingFile(orNull: "none")),
         ConfigurationKey("federation.pinned_keys", \.federation.pinnedKeys, .existingFile(orNull: "none")),
         ConfigurationKey("federation.resolve", \.federation.resolve, .addressesByServer),
+        ConfigurationKey("federation.allowed_networks", \.federation.allowedNetworks, .addressRanges),
+        ConfigurationKey("federation.dns_servers", \.federation.dnsServers, .dnsServers),
+        ConfigurationKey("federation.notaries", \.federation.notaries, .serverNames),
         ConfigurationKey("federation.body_limit", \.federation.bodyLimitBytes, .size((64 << 10)...(64 << 20))),
         ConfigurationKey("federation.busy_as", \.federation.busyAs, .choice),
     ]
@@ -58,6 +61,9 @@ extension ConfigurationKey {
     private static let federationTimes: [ConfigurationKey] = [
         ConfigurationKey(
             "federation.request_timeout", \.federation.requestTimeout, .duration(.seconds(1), .minutes(5))),
+        ConfigurationKey(
+            "federation.connect_timeout", \.federation.connectTimeout, .duration(.seconds(1), .minutes(1))),
+        ConfigurationKey("federation.doubtful_limit", \.federation.doubtfulLimit, .count(1...10_000)),
         ConfigurationKey("federation.batch.window", \.federation.batch.window, .duration(.zero, .minutes(5))),
         ConfigurationKey("federation.batch.stretch", \.federation.batch.stretch, .duration(.zero, .minutes(10))),
         ConfigurationKey("federation.batch.lead", \.federation.batch.lead, .choice),

@@ -1,3 +1,4 @@
+import MatrixFederation
 import PresenceModel
 
 extension ServerConfiguration {
@@ -14,9 +15,18 @@ extension ServerConfiguration {
         var pinnedKeys: String?
         /// Where a server is reached, overriding discovery.
         var resolve: [ServerName: NetworkAddress] = [:]
+        /// Addresses that are not public and may be connected to all the same.
+        var allowedNetworks: [AddressRange] = []
+        /// Empty for those of the system.
+        var dnsServers: [NetworkAddress] = []
+        /// Asked for the keys of servers that do not answer.
+        var notaries: [ServerName] = []
         /// The largest request body, in bytes.
         var bodyLimitBytes = 8 * 1024 * 1024
         var requestTimeout = Duration.seconds(30)
+        var connectTimeout = Duration.seconds(10)
+        /// Transactions at once to servers that did not answer last time.
+        var doubtfulLimit = 128
         var batch = Batch()
         /// How long we promise to push changes.
         var promise = Duration.minutes(65)

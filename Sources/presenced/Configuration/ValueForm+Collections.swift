@@ -1,3 +1,4 @@
+import MatrixFederation
 import PresenceModel
 import Yams
 
@@ -46,20 +47,53 @@ extension ValueForm where Value == [ServerName: ListPolicy] {
 
 extension ValueForm where Value == [RoomID] {
     static var rooms: ValueForm {
-        ValueForm(rule: "a list of room identifiers") { (node, _) throws(ValueProblem) in
+        list("room identifiers", example: "!room:example.org", write: \.text) { try? RoomID(parsing: $0) }
+    }
+}
+
+extension ValueForm where Value == [ServerName] {
+    static var serverNames: ValueForm {
+        list("Matrix server names", example: "example.org", write: \.text) { try? ServerName(parsing: $0) }
+    }
+}
+
+extension ValueForm where Value == [AddressRange] {
+    static var addressRanges: ValueForm {
+        list("address ranges", example: "10.0.0.0/8", write: \.description) { AddressRange(parsing: $0) }
+    }
+}
+
+extension ValueForm where Value == [NetworkAddress] {
+    /// IP addresses with a port, 53 where none is written.
+    static var dnsServers: ValueForm {
+        list("IP addresses, each with or without port", example: "192.0.2.53:53", write: \.description) { text in
+            let address =
+                IPAddress(parsing: text) == nil
+                ? NetworkAddress(parsing: text) : NetworkAddress(host: text, port: 53)
+            return address.flatMap { $0.port > 0 && IPAddress(parsing: $0.host) != nil ? $0 : nil }
+        }
+    }
+}
+
+extension ValueForm {
+    private static func list<Element>(
+        _ elements: String, example: String, write: @escaping @Sendable (Element) -> String,
+        parse: @escaping @Sendable (String) -> Element?
+    ) -> ValueForm where Value == [Element] {
+        ValueForm(rule: "a list of \(elements)") { (node, _) throws(ValueProblem) in
             guard case .sequence(let sequence) = node else {
-                throw ValueProblem(message: "is a list of lines such as - \"!room:example.org\", indented; [] for none")
+                throw ValueProblem(message: "is a list of lines such as - \"\(example)\", indented; [] for none")
             }
-            var rooms: Value = []
+            var found: Value = []
             for element in sequence {
-                guard case .scalar(let scalar) = element, let room = try? RoomID(parsing: scalar.string) else {
-                    throw ValueProblem(message: "holds what is no room identifier; write \"!room:example.org\"")
+                guard case .scalar(let scalar) = element, let value = parse(scalar.string) else {
+                    throw ValueProblem(message: "holds what is none of \(elements); write \"\(example)\"")
                 }
-                rooms.append(room)
+                found.append(value)
             }
-            return rooms
-        } write: { rooms in
-            "[\(rooms.map { "\"\($0.text)\"" }.joined(separator: ", "))]"
+            return found
+        } write: { values in
+            "[\(values.map { "\"\(write($0))\"" }.joined(separator: ", "))]"
         }
     }
 }

@@ -10,7 +10,7 @@ import PresenceRuntime
 
 /// What a server needs to talk to others.
 struct FederationParts: Sendable {
-    let signingKeys: [SigningKey]
+    let ownKeys: OwnKeys
     let transport: FederationTransport
     let keys: KeyRing
     let sender: TransactionSender
@@ -19,37 +19,57 @@ struct FederationParts: Sendable {
     /// - Throws: ``StartFailure``.
     init?(_ configuration: ServerConfiguration, clock: AnchoredClock, logger: Logger) throws {
         guard configuration.federation.enabled else { return nil }
-        signingKeys = try FederationParts.loadOrMakeKeys(configuration, logger: logger)
+        ownKeys = try FederationParts.loadOrMakeKeys(configuration, logger: logger)
         var settings = FederationTransport.Configuration()
         settings.extraAuthorities = configuration.federation.caFile
         settings.requestTimeout = configuration.federation.requestTimeout
         settings.resolve = configuration.federation.resolve.mapValues { .init(host: $0.host, port: $0.port) }
+        settings.allowedNetworks = configuration.federation.allowedNetworks
+        settings.dnsServers = configuration.federation.dnsServers.map(\.description)
+        settings.connectTimeout = configuration.federation.connectTimeout
+        settings.doubtfulConnectTimeout = min(settings.doubtfulConnectTimeout, settings.connectTimeout)
+        settings.doubtfulLimit = configuration.federation.doubtfulLimit
         do {
             transport = try FederationTransport(
-                configuration: settings, group: MultiThreadedEventLoopGroup.singleton)
+                configuration: settings, group: MultiThreadedEventLoopGroup.singleton, clock: clock, logger: logger)
+        } catch let failure as FederationTransport.UnusableDNSServers {
+            throw StartFailure("cannot use federation.dns_servers", ["reason": "\(failure.reason)"])
         } catch {
             throw StartFailure(
                 "cannot use federation.ca_file; it must be PEM certificates",
                 ["path": "\(configuration.federation.caFile ?? "")", "reason": "\(error)"])
         }
         keys = KeyRing(
-            pinned: try FederationParts.readPinnedKeys(configuration.federation.pinnedKeys), transport: transport,
+            pinned: try FederationParts.readPinnedKeys(configuration.federation.pinnedKeys),
+            notaries: configuration.federation.notaries.filter { $0 != configuration.serverName }, transport: transport,
             clock: clock, validityLimit: configuration.federation.keyValidityLimit, logger: logger)
         sender = TransactionSender(
-            server: configuration.serverName, key: signingKeys[0], transport: transport,
+            server: configuration.serverName, keys: ownKeys, transport: transport,
             busyValue: configuration.federation.busyAs.value,
             ageGranularity: configuration.presence.ageGranularity, logger: logger)
     }
 
-    private static func loadOrMakeKeys(_ configuration: ServerConfiguration, logger: Logger) throws -> [SigningKey] {
+    /// Takes up a key that was rotated while the server runs.
+    func followKeys(_ logger: Logger) {
+        switch ownKeys.refresh() {
+        case .none: break
+        case .taken(let key):
+            logger.notice("took up the signing keys from their file", metadata: ["key": "\(key)"])
+        case .problem(let reason):
+            logger.error(
+                "the signing keys changed and cannot be used; those of before hold until it is mended",
+                metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    private static func loadOrMakeKeys(_ configuration: ServerConfiguration, logger: Logger) throws -> OwnKeys {
         let path = configuration.signingKeyPath
         do {
             if configuration.federation.signingKey == nil, !FileManager.default.fileExists(atPath: path) {
                 let key = try SigningKey.create(path: path)
                 logger.notice("made a signing key", metadata: ["path": "\(path)", "key": "\(key.id)"])
-                return [key]
             }
-            return try SigningKey.load(path: path)
+            return try OwnKeys(path: path)
         } catch let error as SigningKeyFileError {
             throw StartFailure("cannot use the signing key", ["path": "\(error.path)", "reason": "\(error.message)"])
         }

@@ -57,7 +57,7 @@ struct Listeners: Sendable {
         }
         if let federation {
             let gateway = FederationGateway(
-                server: configuration.serverName, signingKeys: federation.signingKeys, keys: federation.keys,
+                server: configuration.serverName, ownKeys: federation.ownKeys, keys: federation.keys,
                 runtime: runtime, configuration: configuration.federationGatewayConfiguration, clock: clock,
                 logger: logger, isUser: { tokens.knows($0) })
             let server = try configuration.federation.tls.pair.map { try Listeners.tls(plain, $0) } ?? plain

@@ -117,6 +117,7 @@ struct PresenceServer: Sendable {
                 let change = tokens.refresh()
                 for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
                 for user in change.arrived { await runtime.submit(.presence(.userKnown(user))) }
+                federation?.followKeys(logger)
                 if let problem = change.problem {
                     logger.error(
                         "the token file changed and cannot be used; the tokens of before hold until it is mended",

@@ -77,7 +77,7 @@ final class Presenced: Sendable {
             "  enabled: true", "  listen: 127.0.0.1:\(settings.federationPort)",
             "  tls: { certificate: \(settings.certificate), key: \(settings.certificateKey) }",
             "  ca_file: \(settings.authority)", "  batch: { window: \(settings.batchWindow), stretch: 1s }",
-            "  retry: { first: 1s, limit: 2s }",
+            "  retry: { first: 1s, limit: 2s }", "  allowed_networks: [127.0.0.0/8, \"::1\"]",
         ]
         if let key = settings.signingKey { lines.append("  signing_key: \(key)") }
         if let keys = settings.pinnedKeys { lines.append("  pinned_keys: \(keys)") }
