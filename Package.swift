@@ -178,8 +178,8 @@ let package = Package(
         tests(
             "LiveTests",
             [
-                "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceModel", "presence-lab", "presenced",
-                asyncHTTPClient, nioCore, nioFoundationCompat, nioSSL,
+                "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel", "presence-lab",
+                "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioSSL,
             ]),
     ]
 )

@@ -36,7 +36,12 @@ public struct PrivateAuthority: Sendable {
     }
 
     /// A certificate for `names` (DNS names) and the loopback addresses, in `folder`/`label`.pem and .key.
-    public func issue(label: String, names: [String]) throws -> Files {
+    /// - Parameters:
+    ///   - hasAddresses: whether it is for the loopback addresses at all.
+    ///   - isExpired: whether it ended an hour ago.
+    public func issue(
+        label: String, names: [String], hasAddresses: Bool = true, isExpired: Bool = false
+    ) throws -> Files {
         let leafKey = P256.Signing.PrivateKey()
         let publicKey = Certificate.PrivateKey(leafKey).publicKey
         let addresses: [GeneralName] = [
@@ -45,10 +50,11 @@ public struct PrivateAuthority: Sendable {
         ]
         let leaf = try PrivateAuthority.issue(
             subject: try DistinguishedName { CommonName(label) }, issuer: certificate.subject, for: publicKey, by: key,
+            end: isExpired ? Date().addingTimeInterval(-3600) : nil,
             extensions: Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
                 try ExtendedKeyUsage([.serverAuth])
-                SubjectAlternativeNames(names.map { .dnsName($0) } + addresses)
+                SubjectAlternativeNames(names.map { .dnsName($0) } + (hasAddresses ? addresses : []))
             })
         let files = Files(certificate: "\(folder)/\(label).pem", key: "\(folder)/\(label).key")
         try Data(leaf.serializeAsPEM().pemString.utf8).write(to: URL(fileURLWithPath: files.certificate))
@@ -61,12 +67,12 @@ public struct PrivateAuthority: Sendable {
 
     private static func issue(
         subject: DistinguishedName, issuer: DistinguishedName, for publicKey: Certificate.PublicKey,
-        by key: Certificate.PrivateKey, extensions: Certificate.Extensions
+        by key: Certificate.PrivateKey, end: Date? = nil, extensions: Certificate.Extensions
     ) throws -> Certificate {
         let now = Date()
         return try Certificate(
             version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: publicKey,
-            notValidBefore: now.addingTimeInterval(-3600), notValidAfter: now.addingTimeInterval(7 * 86400),
+            notValidBefore: now.addingTimeInterval(-7200), notValidAfter: end ?? now.addingTimeInterval(7 * 86400),
             issuer: issuer, subject: subject, signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions,
             issuerPrivateKey: key)
     }

@@ -10,7 +10,7 @@ struct Connection: Sendable {
     var host: String
     var certificateName: String
     fileprivate let channel: any Channel
-    fileprivate let handler: NIOLoopBound<ExchangeHandler>
+    fileprivate let handler: NIOLoopBound<ExchangeCarrier>
 
     var id: ObjectIdentifier { ObjectIdentifier(channel) }
 
@@ -129,7 +129,7 @@ struct Connector: Sendable {
                 let pipeline = channel.pipeline.syncOperations
                 try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: tlsName))
                 try pipeline.addHTTPClientHandlers()
-                try pipeline.addHandler(ExchangeHandler(established: established, idleLimit: TimeAmount(idleLimit)))
+                try pipeline.addHandler(ExchangeCarrier(established: established, idleLimit: TimeAmount(idleLimit)))
             }
         }
         do {
@@ -143,7 +143,7 @@ struct Connector: Sendable {
             }
             let handler = try await channel.eventLoop.submit {
                 NIOLoopBound(
-                    try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self),
+                    try channel.pipeline.syncOperations.handler(type: ExchangeCarrier.self),
                     eventLoop: channel.eventLoop)
             }.get()
             return Connection(

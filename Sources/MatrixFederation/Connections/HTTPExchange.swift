@@ -34,7 +34,7 @@ enum ExchangeFailure: Error, Hashable, Sendable {
 }
 
 /// One connection to one server: at most one exchange at a time, kept open in between for a while.
-final class ExchangeHandler: ChannelInboundHandler {
+final class ExchangeCarrier: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 

@@ -10,6 +10,8 @@ import Synchronization
 final class CaresResolver: NameResolving {
     /// Past this many look-ups at once a further one fails.
     static let lookupsLimit = 4096
+    /// So many questions are on the way at once, or a DNS server would drop some; others wait.
+    static let underwayLimit = 128
     /// The first wait for an answer; the second and last one is twice as long.
     static let firstWaitMilliseconds: Int32 = 1500
 
@@ -77,7 +79,7 @@ private final class Asked {
 /// The thread and what it shares. Everything but ``shared`` belongs to the thread alone.
 private final class ResolverThread: @unchecked Sendable {
     private struct Shared {
-        var waiting: [CaresResolver.Question] = []
+        var waiting: ArraySlice<CaresResolver.Question> = []
         var count = 0
         var isStopped = false
     }
@@ -132,9 +134,11 @@ private final class ResolverThread: @unchecked Sendable {
     func run() {
         while true {
             let (questions, isStopped) = shared.withLock { shared in
-                defer { shared.waiting = [] }
+                let room = shared.isStopped ? shared.waiting.count : CaresResolver.underwayLimit - outstanding
+                let next = Array(shared.waiting.prefix(room))
                 shared.count = outstanding + shared.waiting.count
-                return (shared.waiting, shared.isStopped)
+                shared.waiting.removeFirst(next.count)
+                return (next, shared.isStopped)
             }
             if isStopped {
                 for question in questions { question.fail(.failed("the resolver has stopped")) }
@@ -142,6 +146,8 @@ private final class ResolverThread: @unchecked Sendable {
             }
             if !questions.isEmpty, outstanding == 0, channelMade + .seconds(60) < .now { try? makeChannel() }
             for question in questions { begin(question) }
+            // What the hosts file answers is done already, and nothing would wake us.
+            if outstanding < CaresResolver.underwayLimit, shared.withLock({ !$0.waiting.isEmpty }) { continue }
             waitForSockets()
         }
         if let channel { ares_destroy(channel) }
@@ -155,6 +161,7 @@ private final class ResolverThread: @unchecked Sendable {
         options.flags = ARES_FLAG_NOSEARCH
         options.timeout = CaresResolver.firstWaitMilliseconds
         options.tries = 2
+        options.socket_receive_buffer_size = 1 << 20
         options.sock_state_cb_data = Unmanaged.passUnretained(self).toOpaque()
         options.sock_state_cb = { pointer, socket, reads, writes in
             guard let pointer else { return }
@@ -162,7 +169,7 @@ private final class ResolverThread: @unchecked Sendable {
             let events = (reads != 0 ? POLLIN : 0) | (writes != 0 ? POLLOUT : 0)
             thread.sockets[socket] = events == 0 ? nil : Int16(events)
         }
-        let mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB
+        let mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_SOCK_RCVBUF
         var fresh: ares_channel?
         try check(ares_init_options(&fresh, &options, mask))
         if !servers.isEmpty {

@@ -87,7 +87,8 @@ actor Discoverer {
         let now = clock.now
         if routes[server] == nil, routes.count >= Self.routesLimit { routes = routes.filter { now < $0.value.until } }
         if routes.count >= Self.routesLimit { routes.removeAll() }
-        routes[server] = (route, now + Self.routeLife)
+        let until = now + Self.routeLife
+        routes[server] = (route, memory.freshUntil(server).map { min($0, until) } ?? until)
         logger.debug(
             "found a server", metadata: ["server": "\(server)", "step": "\(route.step)", "host": "\(route.host)"])
     }

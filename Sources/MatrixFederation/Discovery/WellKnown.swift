@@ -68,6 +68,9 @@ struct WellKnownMemory: Sendable {
         return .some(now < entry.delegateUntil ? entry.delegate : nil)
     }
 
+    /// Until when `server` need not be asked again; `nil` if it was never asked.
+    func freshUntil(_ server: ServerName) -> Instant? { entries[server]?.freshUntil }
+
     /// Takes in an answer.
     /// - Returns: the delegation that counts now.
     mutating func note(_ answer: WellKnownAnswer, of server: ServerName, at now: Instant) -> ServerName? {

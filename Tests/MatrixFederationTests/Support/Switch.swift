@@ -1,0 +1,10 @@
+import Synchronization
+
+/// Off, then on.
+final class Switch: Sendable {
+    private let state = Mutex(false)
+
+    var isOn: Bool { state.withLock { $0 } }
+
+    func turnOn() { state.withLock { $0 = true } }
+}
