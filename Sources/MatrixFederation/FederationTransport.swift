@@ -139,7 +139,8 @@ public final class FederationTransport: Sendable {
                 status: reply.status, body: reply.body,
                 retryAfter: reply.headers.first(name: "Retry-After").flatMap { RetryAfter.parse($0, at: clock.now) })
         } catch {
-            turns.note(server, answered: false)
+            // What is too large is an answer.
+            turns.note(server, answered: error.code == .malformed)
             throw error
         }
     }

@@ -16,6 +16,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         MemoryAllocation.keepFreedMemory()
+        OpenFiles.raiseLimit()
         let configuration = try ConfigurationFile.load(config)
         LogOutput.bootstrap(configuration.log)
         let logger = Logger(label: "presenced")
