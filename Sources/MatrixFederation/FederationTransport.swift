@@ -87,6 +87,7 @@ public final class FederationTransport: Sendable {
         if let path = configuration.extraAuthorities {
             tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(path))]
         }
+        tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
         let context = try NIOSSLContext(configuration: tls)
         do {

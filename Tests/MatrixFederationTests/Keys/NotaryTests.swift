@@ -87,15 +87,20 @@ import Testing
         #expect(asked?["minimum_valid_until_ts"]?.integer == 1_700_000_000_000)
     }
 
-    @Test(arguments: ["unsigned by the notary", "signed by another", "unsigned by the server", "old", "none"])
+    @Test(arguments: [
+        "unsigned by the notary", "signed by another", "signed wrongly", "unsigned by the server", "old", "none",
+    ])
     func `do not come from a notary whose answer is not good`(flaw: String) async throws {
         let stranger = SigningKey.generate()
+        let forger = try SigningKey(id: notarysKey.id, seed: [UInt8](repeating: 7, count: 32))
         let (found, _, lines) = try await askNotary { server, notary, now in
             let later = now + .hours(1)
             switch flaw {
             case "unsigned by the notary": return [try document(of: server, key, until: later)]
             case "signed by another":
                 return [try document(of: server, key, notary: (notary, stranger), until: later)]
+            case "signed wrongly":
+                return [try document(of: server, key, notary: (notary, forger), until: later)]
             case "unsigned by the server":
                 let forged = try document(of: server, key, notary: (notary, notarysKey), until: later)
                 let signature = try #require(forged.range(of: #""signatures":{"a.test:1":{"#))
