@@ -179,7 +179,7 @@ let package = Package(
             "LiveTests",
             [
                 "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel", "presence-lab",
-                "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioSSL,
+                "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
             ]),
     ]
 )

@@ -27,6 +27,7 @@ public struct FederationGateway: Sendable {
     let clock: any PresenceClock
     let logger: Logger
     let isUser: @Sendable (UserID) -> Bool
+    let notices = FailureNotices<FederationError.Code>()
 
     /// - Parameters:
     ///   - ownKeys: what is published as ours.

@@ -42,9 +42,12 @@ extension FederationGateway {
         // A permission alone tells as well how its sender speaks.
         if transaction.carriesExtension { messages.insert(.speakingExtension, at: 0) }
         if malformed > 0 {
-            logger.info(
+            logger.log(
+                level: notices.isNews(.malformed, of: origin, at: arrived) ? .info : .debug,
                 "elements of a transaction were malformed and left out",
                 metadata: ["origin": "\(origin)", "count": "\(malformed)"])
+        } else {
+            _ = notices.ended(of: origin)
         }
         await introduceUsers(askedIn: permissions)
         do {

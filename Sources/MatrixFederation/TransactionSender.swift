@@ -15,20 +15,22 @@ public struct TransactionSender: TransactionDelivery {
     private let transport: FederationTransport
     private let busyValue: BusyValue
     private let ageGranularityMilliseconds: Int64
-    private let complaints = Complaints()
+    private let clock: any PresenceClock
     private let logger: Logger
+    private let notices = FailureNotices<FederationError.Code>()
 
     /// A sender that signs with the first of `keys` in the name of `server`.
     /// - Parameter ageGranularity: ages leave as multiples of this.
     public init(
         server: ServerName, keys: OwnKeys, transport: FederationTransport, busyValue: BusyValue,
-        ageGranularity: Duration, logger: Logger
+        ageGranularity: Duration, clock: any PresenceClock, logger: Logger
     ) {
         self.server = server
         self.keys = keys
         self.transport = transport
         self.busyValue = busyValue
         self.ageGranularityMilliseconds = ageGranularity.inMilliseconds
+        self.clock = clock
         self.logger = logger
     }
 
@@ -58,10 +60,7 @@ public struct TransactionSender: TransactionDelivery {
                 replyLimitBytes: TransactionSender.replyLimitBytes)
             return outcome(of: reply, transaction)
         } catch {
-            if complaints.isNew("\(error.code)", of: destination) {
-                let level: Logger.Level = error.code == .addressRefused ? .error : .info
-                log("a transaction was not taken; it is tried again", transaction, error.message, level)
-            }
+            log("a transaction was not taken; it is tried again", transaction, error.code, error.message)
             return .failed(.unanswered(after: nil))
         }
     }
@@ -79,17 +78,20 @@ public struct TransactionSender: TransactionDelivery {
     }
 
     private func outcome(of reply: FederationTransport.Reply, _ transaction: OutgoingTransaction) -> DeliveryOutcome {
+        let code = FederationError.Code.refused(status: reply.status)
         switch reply.status {
         case 200:
-            complaints.end(of: transaction.destination)
+            if let failures = notices.ended(of: transaction.destination) {
+                logger.info(
+                    "transactions are taken again",
+                    metadata: ["destination": "\(transaction.destination)", "failures": "\(failures)"])
+            }
             return .delivered
         case 400, 404, 405, 413:
-            log("a transaction was refused for good; it is composed anew", transaction, "status \(reply.status)")
+            log("a transaction was refused for good; it is composed anew", transaction, code, "status \(reply.status)")
             return .failed(.refused)
         default:
-            if complaints.isNew("\(reply.status)", of: transaction.destination) {
-                log("a transaction was not taken; it is tried again", transaction, "status \(reply.status)")
-            }
+            log("a transaction was not taken; it is tried again", transaction, code, "status \(reply.status)")
             return .failed(.unanswered(after: TransactionSender.wait(askedIn: reply)))
         }
     }
@@ -101,11 +103,15 @@ public struct TransactionSender: TransactionDelivery {
         return body["retry_after_ms"]?.integer.map { .milliseconds(max(0, $0)) }
     }
 
+    /// Once for each failure that begins or becomes another; the repetitions are for who looks closely.
     private func log(
-        _ message: Logger.Message, _ transaction: OutgoingTransaction, _ reason: String, _ level: Logger.Level = .info
+        _ message: Logger.Message, _ transaction: OutgoingTransaction, _ code: FederationError.Code, _ reason: String
     ) {
+        let isNews = notices.isNews(code, of: transaction.destination, at: clock.now)
+        // Only the operator can mend that.
+        let level: Logger.Level = code == .addressRefused ? .error : .info
         logger.log(
-            level: level, message,
+            level: isNews ? level : .debug, message,
             metadata: [
                 "destination": "\(transaction.destination)", "transaction": "\(transaction.id)", "reason": "\(reason)",
             ])

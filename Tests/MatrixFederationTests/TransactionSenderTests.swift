@@ -11,7 +11,8 @@ import Testing
     private func sender(_ bench: WireBench, _ transport: FederationTransport) throws -> TransactionSender {
         TransactionSender(
             server: try ServerName(parsing: "home.test"), keys: OwnKeys([.generate()]), transport: transport,
-            busyValue: .msc3026, ageGranularity: .seconds(60), logger: bench.lines.logger)
+            busyValue: .msc3026, ageGranularity: .seconds(60), clock: bench.clock,
+            logger: bench.lines.logger)
     }
 
     private func transaction(_ id: String, to server: String, _ bench: WireBench) throws -> OutgoingTransaction {

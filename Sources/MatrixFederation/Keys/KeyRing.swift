@@ -35,7 +35,8 @@ public actor KeyRing {
     private let clock: any PresenceClock
     private let validityLimit: Duration
     private let logger: Logger
-    private let complaints = Complaints()
+    /// Anyone can name any server in a header, and each would be a line.
+    private let notices = FailureNotices<FederationError.Code>(serversLimit: 1000)
     private var held: [ServerName: Held] = [:]
     private var pausedUntil: [ServerName: Instant] = [:]
     private var fetches: [ServerName: Task<Held?, Never>] = [:]
@@ -120,11 +121,12 @@ public actor KeyRing {
             }
         }
         if document != nil {
-            if complaints.end(of: server) {
+            if notices.ended(of: server) != nil {
                 logger.notice("the keys of a server can be had again", metadata: ["server": "\(server)"])
             }
-        } else if let failure, complaints.isNew("\(failure.code)", of: server) {
-            logger.warning(
+        } else if let failure {
+            logger.log(
+                level: notices.isNews(failure.code, of: server, at: clock.now) ? .warning : .debug,
                 "could not get the keys of a server; its requests are refused until then",
                 metadata: ["server": "\(server)", "reason": "\(failure.message)"])
         }
@@ -189,11 +191,11 @@ extension KeyRing {
         for notary in notaries where notary != server {
             do throws(FederationError) {
                 let document = try await ask(notary, for: server, id)
-                complaints.end(of: notary)
+                _ = notices.ended(of: notary)
                 return document
             } catch {
-                guard complaints.isNew("notary: \(error.code)", of: notary) else { continue }
-                logger.warning(
+                logger.log(
+                    level: notices.isNews(error.code, of: notary, at: clock.now) ? .warning : .debug,
                     "a notary could not give the keys of a server",
                     metadata: ["notary": "\(notary)", "server": "\(server)", "reason": "\(error.message)"])
             }

@@ -46,7 +46,7 @@ struct FederationParts: Sendable {
         sender = TransactionSender(
             server: configuration.serverName, keys: ownKeys, transport: transport,
             busyValue: configuration.federation.busyAs.value,
-            ageGranularity: configuration.presence.ageGranularity, logger: logger)
+            ageGranularity: configuration.presence.ageGranularity, clock: clock, logger: logger)
     }
 
     /// Takes up a key that was rotated while the server runs.
