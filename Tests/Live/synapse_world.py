@@ -180,6 +180,7 @@ def synapse_config(server, directory, presence):
         # While nobody listens on B's port A tries about twice a second, for minutes before it gives up:
         # the presence in a transaction that was given up is lost, and nothing but new traffic ends the back-off.
         "federation": {
+            "client_timeout": "5s",
             "destination_min_retry_interval": "1s",
             "destination_max_retry_interval": "2s",
             "destination_retry_multiplier": 1,

@@ -33,66 +33,49 @@ import Testing
         #expect(await presenced.child.stop() == 0)
         #expect(await world.child.stop() == 0)
     }
-}
 
-/// What `Tests/Live/synapse_world.py` made.
-struct SynapseWorld: Sendable {
-    let child: Child
-    let description: JSONValue
-    let client: HTTPClient
+    @Test(.timeLimit(.minutes(8)))
+    func `behind a faulty network is told the truth again, and refreshed without a storm`() async throws {
+        let scene = try Scene()
+        let world = try await SynapseWorld.start(in: scene)
+        let between = try await world.takeOverBehindProxies(in: scene)
+        let presenced = between.presenced
+        let paul = try await presenced.user("paul")
+        try await presenced.share("!shared:\(presenced.settings.name)", [paul.id, world.alice.id])
+        #expect(try await presenced.put(paul, "online", text: "before").status == 200)
+        try await world.waits(for: paul.id, toBe: "online", text: "before", as: world.alice)
+        #expect(try await world.put(world.alice, "online", text: "before").status == 200)
+        try await presenced.waits(for: world.alice.id, toBe: "online", text: "before", as: paul)
 
-    static func start(in scene: Scene) async throws -> SynapseWorld {
-        let python = try #require(LivePart.synapsePython)
-        let folder = "\(scene.folder)/synapse"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let child = try Child(python, ["\(LivePart.root)/Tests/Live/synapse_world.py", folder])
-        let line = try await child.line(with: "\"ready\"", within: 180)
-        let description = try JSONParser.lenient.parse(Array(line.utf8)).value
-        guard description["ready"]?.bool == true else { throw Child.Failure(description: line) }
-        return SynapseWorld(child: child, description: description, client: scene.client)
-    }
-
-    var alice: Presenced.User {
-        let user = description["a"]?["users"]?["alice"]
-        return Presenced.User(id: user?["user_id"]?.string ?? "", token: user?["access_token"]?.string ?? "")
-    }
-
-    private var url: String { description["a"]?["client_url"]?.string ?? "" }
-
-    func takeOver(in scene: Scene) async throws -> Presenced {
-        let federation = try #require(description["b"]?["federation_port"]?.integer)
-        let name = try #require(description["b"]?["server_name"]?.string)
-        let ports = try Scene.freePorts(2)
-        let settings = Presenced.Settings(
-            name: name, clientPort: ports[0], federationPort: Int(federation), adminPort: ports[1],
-            certificate: description["leaf_cert_path"]?.string ?? "",
-            certificateKey: description["leaf_key_path"]?.string ?? "",
-            authority: description["ca_path"]?.string ?? "",
-            signingKey: description["b"]?["signing_key_path"]?.string)
-        return try await Presenced.start(settings, label: "presenced", in: scene)
-    }
-
-    func put(_ user: Presenced.User, _ state: String, text: String?) async throws -> Reply {
-        let content = text.map { #"{"presence":"\#(state)","status_msg":"\#($0)"}"# } ?? #"{"presence":"\#(state)"}"#
-        let path = "/_matrix/client/v3/presence/\(PercentEncoding.encode(user.id))/status"
-        return try await client.ask("PUT", "\(url)\(path)", token: user.token, json: content)
-    }
-
-    /// Syncs as `user` until `id` is shown as `state` with `text`, or the deadline passes.
-    func waits(for id: String, toBe state: String, text: String?, as user: Presenced.User) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        var since = ""
-        var seen: [String] = []
-        while ContinuousClock.now < deadline {
-            let reply = try await client.ask(
-                "GET", "\(url)/_matrix/client/v3/sync?set_presence=offline&timeout=2000\(since)", token: user.token)
-            since = (reply.json["next_batch"]?.string).map { "&since=\($0)" } ?? since
-            for event in reply.json["presence"]?["events"]?.array ?? [] where event["sender"]?.string == id {
-                let content = event["content"]
-                seen.append("\(content?["presence"]?.string ?? "-") \(content?["status_msg"]?.string ?? "-")")
-                if content?["presence"]?.string == state, content?["status_msg"]?.string == text { return }
-            }
+        between.toSynapse.plan(FaultyProxy.storm(seed: 3))
+        between.toPresenced.plan(FaultyProxy.storm(seed: 4))
+        for round in 0..<20 {
+            let state = ["unavailable", "online"][round % 2]
+            #expect(try await presenced.put(paul, state, text: "round \(round)").status == 200)
+            #expect(try await world.put(world.alice, state, text: "round \(round)").status == 200)
+            try await presenced.listens(as: paul, for: 2)
         }
-        throw Child.Failure(description: "\(id) did not become \(state) \(text ?? "-") at Synapse; seen: \(seen)")
+        #expect(between.toSynapse.met.count >= 4 && between.toPresenced.met.count >= 3)
+        between.toSynapse.heal()
+        between.toPresenced.heal()
+        try await world.waits(for: paul.id, toBe: "online", text: "round 19", as: world.alice)
+        // What Synapse gave up on it does not say again; what is new it says.
+        #expect(try await world.put(world.alice, "unavailable", text: "after").status == 200)
+        try await presenced.waits(for: world.alice.id, toBe: "unavailable", text: "after", as: paul, within: 60)
+
+        // Nothing changes any more but that Paul is active: only a refresh can tell Synapse.
+        let calm = try world.transactions(from: presenced)
+        try await world.waitsForRefresh(of: paul.id) {
+            #expect(try await presenced.put(paul, "online", text: "round 19").status == 200)
+            try await presenced.listens(as: paul, for: 5)
+        }
+        let count = try world.transactions(from: presenced) - calm
+        #expect(count >= 1 && count <= 4, "\(count) transactions while nothing changed")
+        #expect(try await presenced.view(of: world.alice.id, by: paul) == "unavailable after")
+        presenced.checkLog(atMost: 6)
+        #expect(await presenced.child.stop() == 0)
+        #expect(await world.child.stop() == 0)
+        await between.toSynapse.stop()
+        await between.toPresenced.stop()
     }
 }

@@ -87,6 +87,14 @@ final class Child: Sendable {
     /// Everything it said so far.
     var text: String { watched.state.withLock { $0.lines.joined(separator: "\n") } }
 
+    /// Whether it has not ended yet.
+    var isRunning: Bool { watched.state.withLock { $0.status == nil } }
+
+    /// Sends a signal that does not end it.
+    func send(_ signal: Int32) {
+        if isRunning { kill(pid, signal) }
+    }
+
     /// The first line, of all that it says, with `part` in it.
     func line(with part: String, within seconds: Double = 30) async throws -> String {
         let found: String? = await withCheckedContinuation { continuation in

@@ -23,6 +23,11 @@ final class Presenced: Sendable {
         var resolve: [String: String] = [:]
         /// Short, so that tests need not wait for batches.
         var batchWindow = "200ms"
+        /// Further lines of YAML below `federation:`, without their indentation, and at the top.
+        var federation: [String] = []
+        var further: [String] = []
+        /// The log can be counted then.
+        var logsJSON = false
     }
 
     let settings: Settings
@@ -54,20 +59,23 @@ final class Presenced: Sendable {
         let folder = "\(scene.folder)/\(label)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try yaml(settings).write(toFile: "\(folder)/presenced.yaml", atomically: true, encoding: .utf8)
-        let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
-        _ = try await child.line(with: "listener=client")
-        _ = try await child.line(with: "listener=federation")
-        _ = try await child.line(with: "listener=admin")
+        let child = try await serve(in: folder, settings)
         return Presenced(settings, folder: folder, scene: scene, child: child)
     }
 
     /// The same again, from what is on disk.
     func restarted() async throws -> Presenced {
-        let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
-        _ = try await child.line(with: "listener=client")
-        _ = try await child.line(with: "listener=federation")
-        _ = try await child.line(with: "listener=admin")
+        let child = try await Presenced.serve(in: folder, settings)
         return Presenced(settings, folder: folder, scene: scene, child: child)
+    }
+
+    private static func serve(in folder: String, _ settings: Settings) async throws -> Child {
+        let child = try Child(Scene.presenced, ["serve", "--config", "presenced.yaml"], in: folder)
+        for listener in ["client", "federation", "admin"] {
+            _ = try await child.line(
+                with: settings.logsJSON ? #""listener":"\#(listener)""# : "listener=\(listener)")
+        }
+        return child
     }
 
     private static func yaml(_ settings: Settings) -> String {
@@ -81,13 +89,15 @@ final class Presenced: Sendable {
         ]
         if let key = settings.signingKey { lines.append("  signing_key: \(key)") }
         if let keys = settings.pinnedKeys { lines.append("  pinned_keys: \(keys)") }
+        lines += settings.federation.map { "  \($0)" }
         if !settings.resolve.isEmpty {
             lines.append("  resolve:")
             for (name, address) in settings.resolve.sorted(by: { $0.key < $1.key }) {
                 lines.append("    \"\(name)\": \"\(address)\"")
             }
         }
-        return lines.joined(separator: "\n") + "\n"
+        if settings.logsJSON { lines.append("log: { format: json }") }
+        return (lines + settings.further).joined(separator: "\n") + "\n"
     }
 
     /// Makes a token by the command line, while the server runs.
