@@ -80,8 +80,13 @@ struct Neighbours: Sendable {
     /// Waits until each watcher sees everyone on the other side as they are there.
     func agree(_ when: String, within seconds: Double = 60) async throws {
         for (here, there) in [(north, south), (south, north)] {
-            try await here.server.waits("agreement \(when)", as: here.watcher, within: seconds) {
-                try await here.disagreements(with: there).isEmpty
+            do {
+                try await here.server.waits("agreement \(when)", as: here.watcher, within: seconds) {
+                    try await here.disagreements(with: there).isEmpty
+                }
+            } catch {
+                let left = try await here.disagreements(with: there)
+                throw Child.Failure(description: "\(left)\n\(error)\n\(there.server.child.text)")
             }
         }
     }
