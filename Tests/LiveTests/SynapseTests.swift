@@ -71,7 +71,8 @@ import Testing
         }
         let count = try world.transactions(from: presenced) - calm
         #expect(count >= 1 && count <= 4, "\(count) transactions while nothing changed")
-        #expect(try await presenced.view(of: world.alice.id, by: paul) == "unavailable after")
+        // Alice has not synced for long: Synapse lets her go offline, and says so.
+        try await presenced.waits(for: world.alice.id, toBe: "offline", text: "after", as: paul)
         presenced.checkLog(atMost: 6)
         #expect(await presenced.child.stop() == 0)
         #expect(await world.child.stop() == 0)

@@ -146,22 +146,26 @@ final class FaultyProxy: Sendable {
 }
 
 extension FaultyProxy {
-    /// Faults of every kind, drawn from a seed: the same connection meets the same fault, whenever it comes. No
-    /// connection lives for long, or all that follows would pass through the first that is good.
+    /// Faults of every kind, drawn from a seed: the same connection meets the same fault, whenever it comes, and any
+    /// eight in a row, counted from the first, meet all kinds. No connection lives for long, or all that follows would
+    /// pass through the first that is good.
     static func storm(seed: UInt64) -> Plan {
         { number in
-            var generator = SeededGenerator(seed: seed &+ UInt64(number) &* 0x2545_F491_4F6C_DD1D)
-            func draw(_ range: Range<Int>) -> Int { Int.random(in: range, using: &generator) }
+            var order = SeededGenerator(seed: seed &+ UInt64(number / 8))
+            let kind = Array(0..<8).shuffled(using: &order)[number % 8]
+            var numbers = SeededGenerator(seed: seed &+ UInt64(number) &* 0x2545_F491_4F6C_DD1D)
+            func draw(_ range: Range<Int>) -> Int { Int.random(in: range, using: &numbers) }
             let direction = Direction.allCases[draw(0..<2)]
-            return switch draw(0..<20) {
-            case 0..<2: .refused
-            case 2..<4: .unanswered
-            case 4..<8: .closed(afterBytes: draw(0..<3000), direction)
-            case 8..<10: .delayed(.milliseconds(draw(20..<1500)))
-            case 10..<14: .answerCut(flight: draw(2..<4), letThrough: draw(0..<80))
-            case 14..<16: .held(direction)
+            return switch kind {
+            case 0: .refused
+            case 1: .unanswered
+            case 2: .closed(afterBytes: draw(0..<3000), direction)
+            // Long enough that nothing is done in time by who waits for two seconds.
+            case 3: .delayed(.milliseconds(draw(1000..<1500)))
+            case 4, 5: .answerCut(flight: draw(2..<4), letThrough: draw(0..<80))
+            case 6: .held(direction)
             // Lets some through first.
-            default: .closed(afterBytes: draw(4000..<12_000), .toServer)
+            default: .closed(afterBytes: draw(3000..<6000), .toServer)
             }
         }
     }
