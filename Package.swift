@@ -161,12 +161,18 @@ let package = Package(
                 "AdminGateway", "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
                 "PresenceRuntime", httpTypes, hummingbirdCore, nioCore,
             ]),
-        tests("MatrixHTTPTests", ["MatrixHTTP", httpTypes, nioCore, nioEmbedded, nioHTTPTypes]),
+        tests(
+            "MatrixHTTPTests",
+            [
+                "MatrixHTTP", "MatrixWire", "PresenceModel", httpTypes, hummingbirdCore, nioCore, nioEmbedded,
+                nioHTTPTypes,
+            ]),
         tests(
             "MatrixFederationTests",
             [
-                "FederationEngine", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel", "PresenceRuntime",
-                logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                "FederationEngine", "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine",
+                "PresenceModel", "PresenceRuntime", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix,
+                nioSSL,
             ]),
         tests("TidyTests", []),
         tests(

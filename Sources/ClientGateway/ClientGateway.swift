@@ -50,7 +50,7 @@ public struct ClientGateway: Sendable {
     let tokens: TokenSource
     let configuration: Configuration
     let ageGranularityMilliseconds: Int64
-    let putRate: PutRate
+    let putRate: RequestRate<UserID>
     let positions = StreamPositionSeal()
 
     /// A gateway for the users of `server`; `clock` times the limit on changes.
@@ -63,7 +63,7 @@ public struct ClientGateway: Sendable {
         self.tokens = tokens
         self.configuration = configuration
         ageGranularityMilliseconds = configuration.ageGranularity.inMilliseconds
-        putRate = PutRate(
+        putRate = RequestRate(
             perSecond: configuration.putsPerSecond, burst: configuration.putBurst, now: { clock.now })
     }
 

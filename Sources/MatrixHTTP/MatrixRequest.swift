@@ -64,12 +64,33 @@ public struct MatrixRequest: Sendable {
     /// The whole body.
     /// - Throws: 413 `M_TOO_LARGE` past `limit` bytes; 400 if the connection ended before the body did.
     public func bodyBytes(limit: Int) async throws(MatrixErrorBody) -> [UInt8] {
-        let tooLarge = MatrixErrorBody(.tooLarge, "The body must not be longer than \(limit) bytes.")
-        if let announced = headers[.contentLength].flatMap({ Int($0) }), announced > limit { throw tooLarge }
+        try await bodyBytes(limit: limit) { (_) throws(MatrixErrorBody) in }
+    }
+
+    /// The whole body, as far as there is room for it.
+    /// - Throws: as ``bodyBytes(limit:)``, and 429 `M_LIMIT_EXCEEDED` where `share` has no room left.
+    public func bodyBytes<Key>(
+        limit: Int, within share: BodyBudget<Key>.Share
+    ) async throws(MatrixErrorBody) -> [UInt8] {
+        try await bodyBytes(limit: limit) { (count) throws(MatrixErrorBody) in try share.take(count) }
+    }
+
+    /// Refuses a body by what its head says of it, before a byte of it is read.
+    /// - Throws: 413 `M_TOO_LARGE`.
+    public func refuseLongBody(limit: Int) throws(MatrixErrorBody) {
+        guard let announced = headers[.contentLength].flatMap({ Int($0) }), announced > limit else { return }
+        throw MatrixRequest.tooLarge(limit)
+    }
+
+    private func bodyBytes(
+        limit: Int, admitting admit: (Int) throws(MatrixErrorBody) -> Void
+    ) async throws(MatrixErrorBody) -> [UInt8] {
+        try refuseLongBody(limit: limit)
         var bytes: [UInt8] = []
         do {
             for try await part in body {
-                guard bytes.count + part.readableBytes <= limit else { throw tooLarge }
+                guard bytes.count + part.readableBytes <= limit else { throw MatrixRequest.tooLarge(limit) }
+                try admit(part.readableBytes)
                 part.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
             }
         } catch let error as MatrixErrorBody {
@@ -78,6 +99,10 @@ public struct MatrixRequest: Sendable {
             throw MatrixErrorBody(.notJSON, "The body ended early.")
         }
         return bytes
+    }
+
+    private static func tooLarge(_ limit: Int) -> MatrixErrorBody {
+        MatrixErrorBody(.tooLarge, "The body must not be longer than \(limit) bytes.")
     }
 
     /// Runs `operation`, and calls `end` if the client closes the connection meanwhile. The connection is closed

@@ -2,12 +2,13 @@ import MatrixWire
 import PresenceModel
 import Synchronization
 
-/// How often one user may change something: a bucket for each user that fills at a steady rate.
+/// How often one user, or one server, may ask for something: a bucket for each that fills at a steady rate.
 ///
-/// Past the limit: 429 with the wait. At most ``usersLimit`` buckets are kept; past that, full ones are dropped, and
+/// Past the limit: 429 with the wait. At most ``keysLimit`` buckets are kept; past that, full ones are dropped, and
 /// if none is full everyone begins anew.
-final class PutRate: Sendable {
-    static let usersLimit = 100_000
+public final class RequestRate<Key: Hashable & Sendable>: Sendable {
+    /// The most buckets kept.
+    public static var keysLimit: Int { 100_000 }
 
     private struct Bucket {
         var tokens: Double
@@ -17,23 +18,25 @@ final class PutRate: Sendable {
     private let perSecond: Double
     private let burst: Double
     private let now: @Sendable () -> Instant
-    private let buckets = Mutex<[UserID: Bucket]>([:])
+    private let buckets = Mutex<[Key: Bucket]>([:])
 
-    /// - Parameter perSecond: 0 for no limit.
-    init(perSecond: Double, burst: Int, now: @escaping @Sendable () -> Instant) {
+    /// - Parameters:
+    ///   - perSecond: 0 for no limit.
+    ///   - burst: requests at once after a quiet time; at least 1.
+    public init(perSecond: Double, burst: Int, now: @escaping @Sendable () -> Instant) {
         self.perSecond = perSecond
         self.burst = Double(max(burst, 1))
         self.now = now
     }
 
     /// - Throws: 429 `M_LIMIT_EXCEEDED`.
-    func take(for user: UserID) throws(MatrixErrorBody) {
+    public func take(for key: Key) throws(MatrixErrorBody) {
         guard perSecond > 0 else { return }
         let instant = now()
         let wait = buckets.withLock { buckets -> Double? in
-            if buckets.count >= PutRate.usersLimit { makeRoom(&buckets, at: instant) }
-            var bucket = refill(buckets[user] ?? Bucket(tokens: burst, filled: instant), at: instant)
-            defer { buckets[user] = bucket }
+            if buckets.count >= RequestRate.keysLimit { makeRoom(&buckets, at: instant) }
+            var bucket = refill(buckets[key] ?? Bucket(tokens: burst, filled: instant), at: instant)
+            defer { buckets[key] = bucket }
             guard bucket.tokens < 1 else {
                 bucket.tokens -= 1
                 return nil
@@ -51,8 +54,8 @@ final class PutRate: Sendable {
         return Bucket(tokens: min(burst, bucket.tokens + seconds * perSecond), filled: instant)
     }
 
-    private func makeRoom(_ buckets: inout [UserID: Bucket], at instant: Instant) {
+    private func makeRoom(_ buckets: inout [Key: Bucket], at instant: Instant) {
         buckets = buckets.filter { refill($0.value, at: instant).tokens < burst }
-        if buckets.count >= PutRate.usersLimit { buckets.removeAll() }
+        if buckets.count >= RequestRate.keysLimit { buckets.removeAll() }
     }
 }
