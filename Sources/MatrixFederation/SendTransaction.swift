@@ -10,22 +10,37 @@ extension FederationGateway {
 
     /// `PUT /_matrix/federation/v1/send/{txnId}`: `{"origin","origin_server_ts","edus","pdus"}` → 200 `{"pdus":{}}`.
     ///
-    /// Room events are not for us and are answered as taken. Of presence and permissions the good elements are taken,
-    /// the others are counted. Spec: server-server API, transactions.
+    /// The head of the request is judged first, the key of who it names is looked up, and only then the body is read:
+    /// nobody fills the memory without a name that has a key. Room events are not for us, and nothing is said of them:
+    /// their senders read in `pdus` what went wrong. Of presence and permissions the good elements are taken, the others
+    /// are counted. Spec: server-server API, transactions; decision 19.
     func sendTransaction(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let id = try request.capture(0)
         guard !id.isEmpty, id.utf8.count <= FederationGateway.transactionIDLimitBytes else {
             throw MatrixErrorBody(.invalidParameter, "The transaction id must have 1 to 255 bytes.")
         }
-        let body = try await request.bodyBytes(limit: configuration.bodyLimitBytes)
-        let parsed = try parse(body)
-        let origin = try await authentication.origin(of: request, content: parsed.canonicalBytes(from: body))
-        let transaction: Transaction
-        do throws(TransactionError) {
-            transaction = try Transaction(decoding: parsed.value)
+        try request.refuseLongBody(limit: configuration.bodyLimitBytes)
+        let claim = try authentication.claim(of: request)
+        let key = try await authentication.key(of: claim)
+        let share = bodies.open(for: claim.origin)
+        defer { share.close() }
+        let body = try await request.bodyBytes(limit: configuration.bodyLimitBytes, within: share)
+        try await authentication.verify(request, body: body, claim, key: key)
+        try rate.take(for: claim.origin)
+        guard try await incoming.begin(id, from: claim.origin) == .turn else { return .json(FederationGateway.taken) }
+        do throws(MatrixErrorBody) {
+            try await take(try await authentication.transaction(in: body), id, from: claim.origin)
         } catch {
-            throw error.answer
+            await incoming.end(id, from: claim.origin, .failure(error))
+            throw error
         }
+        await incoming.end(id, from: claim.origin, .success(()))
+        return .json(FederationGateway.taken)
+    }
+
+    private func take(
+        _ transaction: Transaction, _ id: String, from origin: ServerName
+    ) async throws(MatrixErrorBody) {
         let arrived = clock.now
         var malformed = transaction.malformedCount
         var messages: [PresenceMessage] = []
@@ -55,7 +70,6 @@ extension FederationGateway {
         } catch {
             throw MatrixErrorBody(.unknown, "The transaction could not be written to disk; send it again.", status: 503)
         }
-        return .json(FederationGateway.taken)
     }
 
     /// Who has just come to this server may be asked, before the engine has heard of them.
@@ -66,14 +80,4 @@ extension FederationGateway {
     }
 
     private static let taken = Array(#"{"pdus":{}}"#.utf8)
-
-    /// Strict first: what a signature covers is canonical JSON. Room events of old rooms may hold numbers that are
-    /// not; they are taken as Synapse takes them, and only duplicate keys are refused.
-    private func parse(_ body: [UInt8]) throws(MatrixErrorBody) -> ParsedJSON {
-        do throws(JSONError) {
-            return try JSONParser(duplicateKeys: .refused, numbers: .any).parse(body)
-        } catch {
-            throw .contentNotJSON
-        }
-    }
 }

@@ -10,9 +10,17 @@ import PresenceRuntime
 public struct TransactionSender: TransactionDelivery {
     private static let replyLimitBytes = 1024 * 1024
 
+    /// One signed request: method, target, destination, header, body.
+    typealias Carry =
+        @Sendable (String, String, ServerName, String, [UInt8]) async throws(FederationError) ->
+        FederationTransport.Reply
+
     private let server: ServerName
     private let keys: OwnKeys
-    private let transport: FederationTransport
+    private let turns: AttemptTurns
+    private let carry: Carry
+    private let access: ServerAccess
+    private let optOuts: EDUOptOuts
     private let busyValue: BusyValue
     private let ageGranularityMilliseconds: Int64
     private let clock: any PresenceClock
@@ -20,34 +28,77 @@ public struct TransactionSender: TransactionDelivery {
     private let notices = FailureNotices<FederationError.Code>()
 
     /// A sender that signs with the first of `keys` in the name of `server`.
-    /// - Parameter ageGranularity: ages leave as multiples of this.
+    /// - Parameters:
+    ///   - access: to whom nothing is sent.
+    ///   - ageGranularity: ages leave as multiples of this.
     public init(
-        server: ServerName, keys: OwnKeys, transport: FederationTransport, busyValue: BusyValue,
-        ageGranularity: Duration, clock: any PresenceClock, logger: Logger
+        server: ServerName, keys: OwnKeys, transport: FederationTransport, access: ServerAccess,
+        busyValue: BusyValue, ageGranularity: Duration, clock: any PresenceClock, logger: Logger
+    ) {
+        let optOuts = EDUOptOuts(clock: clock, logger: logger) { (server) throws(FederationError) in
+            try await transport.request(
+                "GET", EDUOptOuts.target, at: server, authorization: nil, body: nil,
+                replyLimitBytes: EDUOptOuts.replyLimitBytes)
+        }
+        self.init(
+            server: server, keys: keys, turns: transport.turns, access: access, optOuts: optOuts,
+            busyValue: busyValue, ageGranularity: ageGranularity, clock: clock, logger: logger
+        ) { (method, target, destination, header, body) throws(FederationError) in
+            try await transport.request(
+                method, target, at: destination, authorization: header, body: body,
+                replyLimitBytes: TransactionSender.replyLimitBytes)
+        }
+    }
+
+    /// The same with other ways to carry requests.
+    init(
+        server: ServerName, keys: OwnKeys, turns: AttemptTurns, access: ServerAccess, optOuts: EDUOptOuts,
+        busyValue: BusyValue, ageGranularity: Duration, clock: any PresenceClock, logger: Logger,
+        carry: @escaping Carry
     ) {
         self.server = server
         self.keys = keys
-        self.transport = transport
+        self.turns = turns
+        self.access = access
+        self.optOuts = optOuts
+        self.carry = carry
         self.busyValue = busyValue
         self.ageGranularityMilliseconds = ageGranularity.inMilliseconds
         self.clock = clock
         self.logger = logger
     }
 
-    /// Sends the transaction once, signed. 400, 404, 405 and 413 refuse it for good; anything else but 200 is no
-    /// answer.
+    /// Sends the transaction once, signed, without what the destination does not want; to one that wants nothing of
+    /// it, nothing. 400, 404, 405 and 413 refuse it for good; anything else but 200 is no answer.
     public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome {
         let destination = transaction.destination
-        // Before anything is composed: thousands may wait here.
-        guard let turn = await transport.turns.wait(for: destination) else { return .failed(.unanswered(after: nil)) }
-        defer { transport.turns.end(turn) }
-        let edus = transaction.messages.map {
+        guard access.admits(destination) else { return .failed(.optedOut) }
+        // Before anything is asked or composed: thousands may wait here.
+        guard let turn = await turns.wait(for: destination) else { return .failed(.unanswered(after: nil)) }
+        defer { turns.end(turn) }
+        let wishes: EDUTypesBody
+        switch await optOuts.wishes(of: destination) {
+        case .wishes(let told): wishes = told
+        case .unanswered(let wait, let reason):
+            log("a transaction was not taken; it is tried again", transaction, reason.code, reason.message)
+            return .failed(.unanswered(after: wait))
+        }
+        let permissions = transaction.permissions.filter { wishes.permissions.contains($0.kind) }
+        let messages = wishes.presence ? transaction.messages : []
+        guard !permissions.isEmpty || !messages.isEmpty else { return .failed(.optedOut) }
+        return await send(transaction, permissions, messages)
+    }
+
+    private func send(
+        _ transaction: OutgoingTransaction, _ permissions: [PermissionMessage], _ messages: [PresenceMessage]
+    ) async -> DeliveryOutcome {
+        let destination = transaction.destination
+        let edus = messages.map {
             $0.edu(composed: transaction.composed, ageGranularityMilliseconds: ageGranularityMilliseconds)
         }
         // The same transaction makes the same bytes, so a retry needs no copy.
         let body = Transaction.encode(
-            edus, permissions: transaction.permissions, origin: server, sent: transaction.composed,
-            busyValue: busyValue)
+            edus, permissions: permissions, origin: server, sent: transaction.composed, busyValue: busyValue)
         let target = "/_matrix/federation/v1/send/\(transaction.id)"
         let key = keys.current.signing[0]
         let signature = key.sign(
@@ -55,10 +106,7 @@ public struct TransactionSender: TransactionDelivery {
                 method: "PUT", uri: target, origin: server, destination: destination, content: body))
         let header = XMatrixHeader(origin: server, destination: destination, keyID: key.id, signature: signature)
         do throws(FederationError) {
-            let reply = try await transport.request(
-                "PUT", target, at: destination, authorization: header.text, body: body,
-                replyLimitBytes: TransactionSender.replyLimitBytes)
-            return outcome(of: reply, transaction)
+            return outcome(of: try await carry("PUT", target, destination, header.text, body), transaction)
         } catch {
             log("a transaction was not taken; it is tried again", transaction, error.code, error.message)
             return .failed(.unanswered(after: nil))
@@ -118,11 +166,11 @@ public struct TransactionSender: TransactionDelivery {
     }
 }
 
-/// For a server that talks to no other: nothing is ever handed to it.
+/// For a server that sends nothing to others: nothing is ever handed to it.
 public struct NoDelivery: TransactionDelivery {
     /// A delivery without a destination.
     public init() {}
 
-    /// Refuses everything for good, so that nothing is tried again.
-    public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.refused) }
+    /// Refuses everything.
+    public func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.optedOut) }
 }

@@ -28,6 +28,25 @@ public struct PresenceInstance: Sendable {
         case federation(FederationEngine.Record)
     }
 
+    /// Which way presence goes between this server and others.
+    public struct Directions: OptionSet, Hashable, Sendable {
+        /// 1 for ``send``, 2 for ``receive``.
+        public let rawValue: UInt8
+
+        /// - Parameter rawValue: bits without a meaning are kept and mean nothing.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// What local users do and ask for is told to others. Without it nothing leaves, permissions and polls neither,
+        /// and polls of others are answered like those of users who do not exist.
+        public static let send = Directions(rawValue: 1)
+        /// What others say counts. Without it all that they say and ask passes unheard, and they are asked nothing.
+        public static let receive = Directions(rawValue: 2)
+        /// Both ways.
+        public static let both: Directions = [.send, .receive]
+        /// A server that talks to no other.
+        public static let none: Directions = []
+    }
+
     /// Everything that was saved.
     public struct Snapshot: Sendable {
         /// Local users, their lists and rooms, and what is known of other servers' users.
@@ -43,16 +62,16 @@ public struct PresenceInstance: Sendable {
     public private(set) var presence: PresenceEngine
     /// The engine of the conversation with other servers; to be read only.
     public private(set) var federation: FederationEngine
-    private let federates: Bool
+    private let directions: Directions
     private var presenceEffects: [PresenceEngine.Effect] = []
     private var woken: Set<StreamID> = []
     private var federationEffects: [FederationEngine.Effect] = []
 
-    /// - Parameter federates: false for a server that talks to no other.
-    public init(presence: PresenceEngine, federation: FederationEngine, federates: Bool = true) {
+    /// Both engines, of one server.
+    public init(presence: PresenceEngine, federation: FederationEngine, directions: Directions = .both) {
         self.presence = presence
         self.federation = federation
-        self.federates = federates
+        self.directions = directions
     }
 
     /// The earlier of both engines' deadlines, for ``Event/deadlineReached``.
@@ -66,7 +85,7 @@ public struct PresenceInstance: Sendable {
     /// Takes in what was saved, and starts.
     public mutating func start(from snapshot: Snapshot, at now: Instant) -> [Effect] {
         presence.restore(snapshot.presence, at: now)
-        federation.restore(snapshot.federation, at: now)
+        federation.restore(relevant(snapshot.federation), at: now)
         return handle(.presence(.started), at: now)
     }
 
@@ -76,7 +95,7 @@ public struct PresenceInstance: Sendable {
         case .presence(let event):
             presence.handle(event, at: now, into: &presenceEffects)
         case .federation(let event):
-            federation.handle(event, at: now, into: &federationEffects)
+            hear(event, at: now)
         case .deadlineReached:
             presence.handle(.deadlineReached, at: now, into: &presenceEffects)
         }
@@ -141,9 +160,33 @@ public struct PresenceInstance: Sendable {
         }
     }
 
+    /// What does not leave is not gathered either; who does not listen does not ask, and who may not speak cannot.
     private mutating func tell(_ event: FederationEngine.Event, at now: Instant) {
-        guard federates else { return }
+        switch event {
+        case .interestBegan, .interestEnded: guard directions == .both else { return }
+        default: guard directions.contains(.send) else { return }
+        }
         federation.handle(event, at: now, into: &federationEffects)
+    }
+
+    /// What others say is a sign of life even where nobody listens.
+    private mutating func hear(_ event: FederationEngine.Event, at now: Instant) {
+        if case .received(let origin, _, _, _) = event, !directions.contains(.receive) {
+            federation.handle(.heard(from: origin), at: now, into: &federationEffects)
+        } else {
+            federation.handle(event, at: now, into: &federationEffects)
+        }
+    }
+
+    /// What was saved while more was sent or received stays on disk, and holds again when that is switched on again.
+    private func relevant(_ saved: FederationEngine.Snapshot) -> FederationEngine.Snapshot {
+        var saved = saved
+        if !directions.contains(.send) {
+            saved.given = []
+            saved.permissions = []
+        }
+        if directions != .both { saved.asked = [] }
+        return saved
     }
 
     private static func urgency(of occasion: PresenceEngine.Occasion) -> FederationEngine.Urgency {

@@ -108,6 +108,20 @@ import Testing
         #expect(problems("server_name: x.org\n" + line) == ["p.yaml:2: " + message])
     }
 
+    @Test(arguments: [
+        ("[\"*.example.org\", x.org:8448]", nil), ("[]", nil),
+        ("example.org", "is a list of lines such as - \"*.example.org\", indented; [] for none"),
+        ("[[a]]", "holds what is no server name; write \"*.example.org\""),
+        (
+            "[\"https://x.org\"]",
+            "'https://x.org' is neither a server name nor a pattern for one; write \"*.example.org\""
+        ),
+    ])
+    func `patterns for servers are read as lists`(value: String, message: String?) {
+        let found = problems("server_name: x.org\nfederation: {deny_servers: \(value)}") ?? []
+        #expect(found == (message.map { ["p.yaml:2: federation.deny_servers: \($0)"] } ?? []))
+    }
+
     @Test(arguments: ["", "# nothing\n", "client: {cors: false}"])
     func `a file needs the server's name`(text: String) {
         #expect(problems(text) == ["p.yaml: server_name: is missing; write a Matrix server name"])

@@ -50,6 +50,8 @@ struct TransactionLoad: Sendable {
                 certificate: \(files.certificate)
                 key: \(files.key)
               pinned_keys: \(pinned)
+              incoming:
+                per_second: 0
               resolve:
             \(resolve)
             """

@@ -3,7 +3,8 @@ import PresenceModel
 extension ConfigurationKey {
     /// Every key, in the order of `Config/presenced.yaml`.
     static let all: [ConfigurationKey] =
-        top + client + tokens + admin + federation + federationTimes + presence + lists + social + store + log
+        top + client + tokens + admin + federation + federationAccess + federationTimes + presence + lists + social
+        + store + log
 
     private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
     private static let withSocial = Effect.reserved(until: "the social service")
@@ -56,6 +57,16 @@ extension ConfigurationKey {
         ConfigurationKey("federation.notaries", \.federation.notaries, .serverNames),
         ConfigurationKey("federation.body_limit", \.federation.bodyLimitBytes, .size((64 << 10)...(64 << 20))),
         ConfigurationKey("federation.busy_as", \.federation.busyAs, .choice),
+    ]
+
+    private static let federationAccess: [ConfigurationKey] = [
+        ConfigurationKey("federation.send", \.federation.send, .toggle),
+        ConfigurationKey("federation.receive", \.federation.receive, .toggle),
+        ConfigurationKey("federation.allow_servers", \.federation.allowServers, .serverGlobs),
+        ConfigurationKey("federation.deny_servers", \.federation.denyServers, .serverGlobs),
+        ConfigurationKey("federation.incoming.per_second", \.federation.incoming.perSecond, .number(0...10_000)),
+        ConfigurationKey("federation.incoming.burst", \.federation.incoming.burst, .count(1...100_000)),
+        ConfigurationKey("federation.incoming.queue", \.federation.incoming.queue, .count(0...1000)),
     ]
 
     private static let federationTimes: [ConfigurationKey] = [

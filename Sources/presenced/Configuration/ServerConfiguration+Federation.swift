@@ -5,6 +5,15 @@ extension ServerConfiguration {
     /// The section `federation`: presence exchanged with other servers.
     struct Federation: Hashable, Sendable {
         var enabled = false
+        /// What local users do and ask for is told to other servers.
+        var send = true
+        /// What other servers say and ask is taken in.
+        var receive = true
+        /// If there are any, only these are talked to.
+        var allowServers: [ServerGlob] = []
+        /// These are not talked to.
+        var denyServers: [ServerGlob] = []
+        var incoming = Incoming()
         var listen = NetworkAddress(host: "127.0.0.1", port: 8448)
         var tls = TLSFiles()
         /// As set; ``ServerConfiguration/signingKeyPath`` is where it lies.
@@ -53,6 +62,16 @@ extension ServerConfiguration {
             guard let certificate, let key else { return nil }
             return (certificate, key)
         }
+    }
+
+    /// The section `federation.incoming`: how much one server may ask of us.
+    struct Incoming: Hashable, Sendable {
+        /// Signed requests per second in the long run; 0 means no limit.
+        var perSecond = 20.0
+        /// Signed requests at once after a quiet time.
+        var burst = 200
+        /// Transactions that wait while another one is taken.
+        var queue = 10
     }
 
     /// The section `federation.batch`.

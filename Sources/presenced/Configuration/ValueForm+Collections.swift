@@ -97,3 +97,34 @@ extension ValueForm {
         }
     }
 }
+
+extension ValueForm where Value == [ServerGlob] {
+    /// The most patterns of one list.
+    private static var serverGlobsLimit: Int { 10_000 }
+
+    static var serverGlobs: ValueForm {
+        ValueForm(rule: "a list of server names, which may hold * and ?") { (node, _) throws(ValueProblem) in
+            guard case .sequence(let sequence) = node else {
+                throw ValueProblem(message: "is a list of lines such as - \"*.example.org\", indented; [] for none")
+            }
+            guard sequence.count <= serverGlobsLimit else {
+                throw ValueProblem(message: "holds \(sequence.count) names; \(serverGlobsLimit) are the most")
+            }
+            var globs: Value = []
+            for element in sequence {
+                guard case .scalar(let scalar) = element else {
+                    throw ValueProblem(message: "holds what is no server name; write \"*.example.org\"")
+                }
+                guard let glob = try? ServerGlob(parsing: scalar.string) else {
+                    throw ValueProblem(
+                        message: "'\(scalar.string)' is neither a server name nor a pattern for one; write "
+                            + "\"*.example.org\"")
+                }
+                globs.append(glob)
+            }
+            return globs
+        } write: { globs in
+            "[\(globs.map { "\"\($0.text)\"" }.joined(separator: ", "))]"
+        }
+    }
+}

@@ -44,7 +44,7 @@ struct FederationParts: Sendable {
             notaries: configuration.federation.notaries.filter { $0 != configuration.serverName }, transport: transport,
             clock: clock, validityLimit: configuration.federation.keyValidityLimit, logger: logger)
         sender = TransactionSender(
-            server: configuration.serverName, keys: ownKeys, transport: transport,
+            server: configuration.serverName, keys: ownKeys, transport: transport, access: configuration.access,
             busyValue: configuration.federation.busyAs.value,
             ageGranularity: configuration.presence.ageGranularity, clock: clock, logger: logger)
     }

@@ -28,9 +28,10 @@ struct PresenceServer: Sendable {
         let tokens = try openTokens(configuration)
         let (store, boot, snapshot) = try openStore(configuration, logger: logger)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
+        let sender = configuration.federation.send ? federation?.sender : nil
         let runtime = PresenceRuntime(
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
-            journal: store, delivery: federation?.sender ?? NoDelivery(), boot: boot)
+            journal: store, delivery: sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
         if tokens.strangers > 0 {
             logger.warning(

@@ -3,6 +3,7 @@ import FederationEngine
 import MatrixFederation
 import MatrixWire
 import PresenceEngine
+import PresenceModel
 import PresenceRuntime
 import PresenceStore
 
@@ -16,8 +17,16 @@ extension ServerConfiguration {
             presence: PresenceEngine(server: serverName, configuration: presenceConfiguration),
             federation: FederationEngine(
                 server: serverName, configuration: federationConfiguration, boot: boot, seed: seed),
-            federates: federation.enabled)
+            directions: directions)
     }
+
+    private var directions: PresenceInstance.Directions {
+        guard federation.enabled else { return .none }
+        return [federation.send ? .send : .none, federation.receive ? .receive : .none]
+    }
+
+    /// Which servers are talked to.
+    var access: ServerAccess { ServerAccess(allow: federation.allowServers, deny: federation.denyServers) }
 
     private var presenceConfiguration: PresenceEngine.Configuration {
         var settings = PresenceEngine.Configuration()
@@ -79,6 +88,11 @@ extension ServerConfiguration {
         var settings = FederationGateway.Configuration()
         settings.bodyLimitBytes = federation.bodyLimitBytes
         settings.version = Presenced.version
+        settings.access = access
+        settings.directions = directions
+        settings.requestsPerSecond = federation.incoming.perSecond
+        settings.requestBurst = federation.incoming.burst
+        settings.transactionQueue = federation.incoming.queue
         return settings
     }
 

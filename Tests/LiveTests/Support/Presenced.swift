@@ -87,9 +87,9 @@ final class Presenced: Sendable {
             "  ca_file: \(settings.authority)", "  batch: { window: \(settings.batchWindow), stretch: 1s }",
             "  retry: { first: 1s, limit: 2s }", "  allowed_networks: [127.0.0.0/8, \"::1\"]",
         ]
+        lines += settings.federation.map { "  \($0)" }
         if let key = settings.signingKey { lines.append("  signing_key: \(key)") }
         if let keys = settings.pinnedKeys { lines.append("  pinned_keys: \(keys)") }
-        lines += settings.federation.map { "  \($0)" }
         if !settings.resolve.isEmpty {
             lines.append("  resolve:")
             for (name, address) in settings.resolve.sorted(by: { $0.key < $1.key }) {
