@@ -108,7 +108,9 @@ struct `A transaction that came in` {
         #expect(await bench.runtime.tally.transactionsRepeated == 1)
     }
 
-    @Test func `is joined while it is under way, and waits its turn in a short queue`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `is joined while it is under way, and waits its turn in a short queue`()
+        async throws
+    {
         let bench = try await PeerBench { $0.transactionQueue = 3 }
         let asking = body(edus: [poll])
         bench.disk.slow(true)
@@ -133,7 +135,7 @@ struct `A transaction that came in` {
         #expect(await bench.gateway.incoming.underway == 0)
     }
 
-    @Test func `ends as the one that it joined`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `ends as the one that it joined`() async throws {
         let bench = try await PeerBench()
         bench.disk.slow(true)
         async let first = bench.send("1", from: "a.org", body(edus: [poll]))
