@@ -62,7 +62,7 @@ actor EDUOptOuts {
             default:
                 let reason = FederationError(
                     .refused(status: reply.status), server, "status \(reply.status) for what it wishes to be sent")
-                return miss(server, reason, after: reply.retryAfter)
+                return miss(server, reason, after: TransactionSender.wait(askedIn: reply))
             }
         } catch {
             return miss(server, error, after: nil)

@@ -145,7 +145,7 @@ public struct TransactionSender: TransactionDelivery {
     }
 
     /// `Retry-After`, or the older `retry_after_ms` of the body.
-    private static func wait(askedIn reply: FederationTransport.Reply) -> Duration? {
+    static func wait(askedIn reply: FederationTransport.Reply) -> Duration? {
         if let wait = reply.retryAfter { return wait }
         guard reply.status == 429, let body = try? JSONParser.lenient.parse(reply.body).value else { return nil }
         return body["retry_after_ms"]?.integer.map { .milliseconds(max(0, $0)) }

@@ -169,13 +169,23 @@ public struct PresenceInstance: Sendable {
         federation.handle(event, at: now, into: &federationEffects)
     }
 
-    /// What others say is a sign of life even where nobody listens.
+    /// What others say is a sign of life even where nobody listens. Where nobody answers, what they ask is nothing, and
+    /// all are as servers that tell without being asked.
     private mutating func hear(_ event: FederationEngine.Event, at now: Instant) {
-        if case .received(let origin, _, _, _) = event, !directions.contains(.receive) {
-            federation.handle(.heard(from: origin), at: now, into: &federationEffects)
-        } else {
-            federation.handle(event, at: now, into: &federationEffects)
+        var event = event
+        if case .received(let origin, let transaction, let messages, let permissions) = event, directions != .both {
+            let reports = messages.map { message in
+                var report = PresenceMessage()
+                report.push = message.push
+                report.promise = message.promise
+                return report
+            }
+            event =
+                directions.contains(.receive)
+                ? .received(from: origin, transaction: transaction, reports, permissions: permissions)
+                : .heard(from: origin)
         }
+        federation.handle(event, at: now, into: &federationEffects)
     }
 
     /// What was saved while more was sent or received stays on disk, and holds again when that is switched on again.
@@ -184,6 +194,7 @@ public struct PresenceInstance: Sendable {
         if !directions.contains(.send) {
             saved.given = []
             saved.permissions = []
+            saved.peers = []
         }
         if directions != .both { saved.asked = [] }
         return saved

@@ -11,7 +11,7 @@ import Testing
     private func sender(_ bench: WireBench, _ transport: FederationTransport) throws -> TransactionSender {
         TransactionSender(
             server: try ServerName(parsing: "home.test"), keys: OwnKeys([.generate()]), transport: transport,
-            busyValue: .msc3026, ageGranularity: .seconds(60), clock: bench.clock,
+            access: .everyone, busyValue: .msc3026, ageGranularity: .seconds(60), clock: bench.clock,
             logger: bench.lines.logger)
     }
 
@@ -33,13 +33,16 @@ import Testing
         }
         #expect(server.connections == 1)
         let targets = server.requests.map(\.target)
-        #expect(targets == ["/_matrix/federation/v1/send/t1", "/_matrix/federation/v1/send/t2"])
+        // Before the first one it is asked what it wishes to be sent.
+        let sent = ["/_matrix/federation/v1/send/t1", "/_matrix/federation/v1/send/t2"]
+        #expect(targets == [EDUOptOuts.target] + sent)
     }
 
     @Test func `wait as long as they are asked to`() async throws {
         let bench = try await WireBench(zone)
         let server = try await bench.server(["a.test"]) { request in
-            request.target.hasSuffix("t1")
+            if request.target == EDUOptOuts.target { return .answer(404, "{}") }
+            return request.target.hasSuffix("t1")
                 ? .answer(429, ["Retry-After": "7"], "{}") : .answer(429, #"{"retry_after_ms":1500}"#)
         }
         try await bench.withTransport { (transport) async throws in
@@ -92,6 +95,6 @@ import Testing
             try await transport.shutdown()
             for task in waiting { task.cancel() }
         }
-        #expect(living.requests.count == 4)
+        #expect(living.requests.count == 5)
     }
 }
