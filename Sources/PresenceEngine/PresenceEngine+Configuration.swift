@@ -43,6 +43,8 @@ extension PresenceEngine {
         public var listPolicyByServer: [ServerName: ListPolicy] = [:]
         /// Sharing one of these makes nobody visible.
         public var excludedRooms: Set<RoomID> = []
+        /// Who shares only rooms with more members than this is seen widely: see ``Reach``.
+        public var nearRoomLimit = 1000
         /// Users who are hidden or offline by choice count as interested in other servers' users while they are
         /// connected. Off, because a poll says that somebody is there.
         public var hiddenUsersCare = false

@@ -72,15 +72,7 @@ extension PresenceEngine {
         // One for all who arrive, whoever listens: the number must not tell.
         version += 1
         rooms[room].joined = version
-        if users[number].isLocal {
-            for share in rooms[room].servers where !isToldOf(number, share.number) {
-                reviewAudience(of: number, at: share.number, into: &effects)
-            }
-        } else if let server = remotes[number]?.server {
-            for member in rooms[room].locals where !isToldOf(member, server) {
-                reviewAudience(of: member, at: server, into: &effects)
-            }
-        }
+        reviewAudience(afterJoinOf: number, in: room, into: &effects)
         var hasNews = false
         for member in unseen where isShown(member, to: number) {
             if arrive(member, for: number) { hasNews = true }
@@ -95,10 +87,6 @@ extension PresenceEngine {
         for member in rooms[room].locals { refreshInterest(of: member, into: &effects) }
     }
 
-    private func isToldOf(_ member: Int, _ server: Int) -> Bool {
-        relations[member]?.audience.containsSorted(server) ?? false
-    }
-
     mutating func leave(_ user: UserID, _ id: RoomID, into effects: inout [Effect]) {
         guard let number = number(of: user), let room = roomNumbers[id], rooms[room].members.containsSorted(number)
         else { return }
@@ -106,14 +94,8 @@ extension PresenceEngine {
         let server = remotes[number]?.server
         rooms[room].remove(number, of: server)
         relate(number) { $0.rooms.removeSorted(room) }
-        if let server {
-            for member in rooms[room].locals where isToldOf(member, server) {
-                reviewAudience(of: member, at: server, into: &effects)
-            }
-            forgetIfUnneeded(number, into: &effects)
-        } else {
-            for share in rooms[room].servers { reviewAudience(of: number, at: share.number, into: &effects) }
-        }
+        reviewAudience(afterLeaveOf: number, from: room, into: &effects)
+        if server != nil { forgetIfUnneeded(number, into: &effects) }
         if !rooms[room].isExcluded { noteCare(of: number, in: room, by: -1, into: &effects) }
         // Who asked for news of somebody because of the room gets none any more.
         for member in [number] + rooms[room].locals { refreshInterest(of: member, into: &effects) }

@@ -18,6 +18,8 @@ struct Relations: Sendable {
     var rooms: [Int] = []
     /// Of a local user: numbers of servers that host someone who may see them.
     var audience: [Int] = []
+    /// Those of them where only members of large rooms may see the user.
+    var seenWidely: [Int] = []
     /// Of a local user: remote users whom they are counted as interested in.
     var counted: [Int] = []
     var settings = StoredListSettings()

@@ -94,8 +94,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "federation.legacy.refresh", \.federation.legacy.refresh, .duration(.minutes(1), .hours(24))),
         ConfigurationKey(
-            "federation.legacy.room_limit", \.federation.legacy.roomLimit, .count(0...1_000_000),
-            effect: withLegacyPeers),
+            "federation.legacy.room_limit", \.federation.legacy.roomLimit, .count(0...1_000_000)),
     ]
 
     private static let presence: [ConfigurationKey] = [

@@ -97,7 +97,7 @@ extension ServerConfiguration {
     /// The section `federation.legacy`: servers that cannot subscribe.
     struct Legacy: Hashable, Sendable {
         var refresh = Duration.minutes(25)
-        /// Rooms with more members cause no pushes.
+        /// Rooms with more members cause no pushes to servers that cannot subscribe.
         var roomLimit = 1000
     }
 

@@ -38,6 +38,7 @@ extension ServerConfiguration {
         settings.streamsPerUser = presence.streamsPerUser
         settings.roomsPerUser = presence.roomsPerUser
         settings.excludedRooms = Set(presence.excludedRooms)
+        settings.nearRoomLimit = federation.legacy.roomLimit
         settings.hiddenUsersCare = presence.hiddenPolls
         settings.interestLimit = presence.interestLimit
         settings.listPolicy = lists.policy
