@@ -62,7 +62,8 @@ public struct PresenceInstance: Sendable {
     public private(set) var presence: PresenceEngine
     /// The engine of the conversation with other servers; to be read only.
     public private(set) var federation: FederationEngine
-    private let directions: Directions
+    /// Which way presence goes between servers.
+    public let directions: Directions
     private var presenceEffects: [PresenceEngine.Effect] = []
     private var woken: Set<StreamID> = []
     private var federationEffects: [FederationEngine.Effect] = []

@@ -144,6 +144,11 @@ extension PresenceRuntime {
         look(instance.presence, clock.now)
     }
 
+    /// Looks at both engines at one instant: for the operator's questions.
+    public func inspect<Value: Sendable>(_ look: @Sendable (PresenceInstance, Instant) -> Value) -> Value {
+        look(instance, clock.now)
+    }
+
     /// The federation engine's counts since the start.
     public var tally: FederationEngine.Tally { instance.federation.tally }
 }
