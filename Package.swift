@@ -87,7 +87,8 @@ let package = Package(
         .target(
             name: "AdminGateway",
             dependencies: [
-                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", crypto, httpTypes,
+                "FederationEngine", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime",
+                crypto, httpTypes,
             ],
             swiftSettings: strict),
         .target(

@@ -5,8 +5,8 @@ import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 
-/// The endpoints that face the operator's own tools: who is in which room, and who may open a chat with whom. They have
-/// a listener of their own. One endpoint, one file.
+/// The endpoints that face the operator's own tools: who is in which room, who may open a chat with whom, why somebody is
+/// seen or not, and how it stands with other servers. They have a listener of their own. One endpoint, one file.
 public struct AdminGateway: Sendable {
     /// Limits of the endpoints.
     public struct Configuration: Hashable, Sendable {
@@ -43,6 +43,8 @@ public struct AdminGateway: Sendable {
             Route("DELETE", "\(base)/rooms/*/members/*", authenticated(deleteRoomMember)),
             Route("GET", "\(base)/users/*/rooms", authenticated(getUserRooms)),
             Route("POST", "\(base)/contact_policy/check", authenticated(checkContact)),
+            Route("GET", "\(base)/explain", authenticated(getExplanation)),
+            Route("GET", "\(base)/peers", authenticated(getPeers)),
         ])
     }
 

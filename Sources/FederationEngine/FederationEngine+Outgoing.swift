@@ -5,6 +5,9 @@ extension FederationEngine {
     mutating func publish(
         _ presence: Presence, of user: UserID, _ urgency: Urgency, at now: Instant, into effects: inout [Effect]
     ) {
+        if !(locals[user]?.presence.says(theSameAs: presence) ?? false) {
+            locals[user, default: LocalUser()].changed = now
+        }
         locals[user, default: LocalUser()].presence = presence
         for server in (locals[user]?.audience ?? []).sorted() {
             let number = internPeer(server)

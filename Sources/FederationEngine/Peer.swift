@@ -13,6 +13,8 @@ public enum Dialect: String, Hashable, Sendable, CaseIterable {
 /// What is said of a local user, and to whom it may be said.
 struct LocalUser: Hashable, Sendable {
     var presence = Presence.neverActive
+    /// When ``presence`` last came to say something else.
+    var changed = Instant.epoch
     /// Servers that host someone who may see the user.
     var audience: Set<ServerName> = []
     /// Those of them that see the user by large rooms only.

@@ -180,10 +180,9 @@ extension PresenceEngine {
         guard let watcher, let target, maySee(observer: watcher, observed: target) else { return .notEntitled }
         if relations[watcher]?.counted.containsSorted(target) ?? false { return .counts }
         if users[watcher].caresInRooms, shareRoom(watcher, target) { return .counts }
-        switch users[watcher].interest {
-        case .none: return .away
-        case .implied, .explicit: return interests[watcher] == nil ? .noClient : .notSelected
-        }
+        let effective = users[watcher].effective
+        if effective == .hidden || effective == .offline, !configuration.hiddenUsersCare { return .away }
+        return interests[watcher] == nil ? .noClient : .notSelected
     }
 
     /// Why `server` hears of a local user, or does not.

@@ -11,6 +11,6 @@ struct Presenced: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, CheckConfigCommand.self, GenerateKeyCommand.self, RotateKeyCommand.self,
-            TokenCommand.self, DemoCommand.self,
+            TokenCommand.self, ExplainCommand.self, PeersCommand.self, DemoCommand.self,
         ])
 }

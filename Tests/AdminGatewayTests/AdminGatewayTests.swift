@@ -13,8 +13,8 @@ import Testing
 @testable import MatrixHTTP
 
 struct `The operator` {
-    private static let token = "operator-token-of-tests"
-    private static let base = "/_presenced/admin/v1"
+    static let token = "operator-token-of-tests"
+    static let base = "/_presenced/admin/v1"
     private static let room = "\(base)/rooms/!lobby:x.org"
 
     private struct FixedClock: PresenceClock {
@@ -30,7 +30,7 @@ struct `The operator` {
         func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.unanswered(after: nil)) }
     }
 
-    private let runtime: PresenceRuntime
+    let runtime: PresenceRuntime
     private let routes: RouteTable
 
     init() async throws {
@@ -46,7 +46,7 @@ struct `The operator` {
         routes = AdminGateway(runtime: runtime, token: try #require(AdminToken(`The operator`.token))).routes
     }
 
-    private func ask(
+    func ask(
         _ method: String, _ path: String, _ body: String = "", token: String? = `The operator`.token
     ) async throws -> (status: Int, text: String) {
         var fields: HTTPFields = [:]
@@ -60,7 +60,7 @@ struct `The operator` {
         return (answer.status, String(buffer: buffer))
     }
 
-    private func told(_ method: String, _ path: String, _ body: String = "") async throws -> String {
+    func told(_ method: String, _ path: String, _ body: String = "") async throws -> String {
         let (status, text) = try await ask(method, path, body)
         #expect(status == 200, "\(method) \(path): \(text)")
         return text

@@ -11,14 +11,15 @@ import Testing
         var south: Presenced
     }
 
-    static func pair() async throws -> Pair {
+    static func pair(federation: [String] = []) async throws -> Pair {
         let scene = try Scene()
         let ports = try Scene.freePorts(6)
         let files = try scene.authority.issue(label: "both", names: ["localhost"])
-        func settings(_ client: Int, _ federation: Int, _ admin: Int) -> Presenced.Settings {
+        func settings(_ client: Int, _ port: Int, _ admin: Int) -> Presenced.Settings {
             Presenced.Settings(
-                name: "localhost:\(federation)", clientPort: client, federationPort: federation, adminPort: admin,
-                certificate: files.certificate, certificateKey: files.key, authority: scene.authority.path)
+                name: "localhost:\(port)", clientPort: client, federationPort: port, adminPort: admin,
+                certificate: files.certificate, certificateKey: files.key, authority: scene.authority.path,
+                federation: federation)
         }
         async let north = Presenced.start(settings(ports[0], ports[1], ports[4]), label: "north", in: scene)
         async let south = Presenced.start(settings(ports[2], ports[3], ports[5]), label: "south", in: scene)

@@ -88,6 +88,10 @@ import Testing
         #expect(attention() == .notEntitled)
         bench.perform(.permissionReceived(PermissionMessage(.accept, observed: dave, observer: alice)))
         #expect(attention() == .noClient)
+        // Who was never connected as little as who is not any more.
+        bench.perform(.deviceSeen(try device("alice")))
+        bench.pass(.minutes(1))
+        #expect(attention() == .noClient)
         _ = bench.listen(on: try device("alice"))
         #expect(attention() == .counts)
         bench.perform(.interestSet(alice, .selected(groups: [], users: []), until: bench.now + .hours(1)))
