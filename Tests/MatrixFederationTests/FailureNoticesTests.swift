@@ -78,11 +78,12 @@ struct `Failures of other servers` {
         // Nothing listens at port 1.
         let nowhere = try ServerName(parsing: "127.0.0.1:1")
         let sender = TransactionSender(
-            server: north, keys: OwnKeys([.generate()]), transport: transport, busyValue: .unavailable,
+            server: north, keys: OwnKeys([.generate()]), transport: transport, access: .everyone,
+            busyValue: .unavailable,
             ageGranularity: .seconds(60), clock: StoppedClock(now: start), logger: log.logger)
         for number in 0..<4 {
             let transaction = OutgoingTransaction(
-                id: "t\(number)", destination: nowhere, composed: start, messages: [])
+                id: "t\(number)", destination: nowhere, composed: start, messages: [PresenceMessage()])
             #expect(await sender.deliver(transaction) == .failed(.unanswered(after: nil)))
         }
         try await transport.shutdown()

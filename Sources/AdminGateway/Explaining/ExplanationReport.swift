@@ -39,7 +39,7 @@ struct ExplanationReport: Sendable {
         self.other = other
         self.now = now
         own = instance.presence.server
-        federates = instance.federates
+        federates = instance.directions != .none
         if case .observer(let observer) = other { sight = instance.presence.explain(user, to: observer) }
         guard isOfConcern else { return }
         if user.isHosted(by: own) {
