@@ -2,7 +2,9 @@ import PresenceModel
 
 // Servers that cannot subscribe: who is told to them, and told again before they forget. Design: section 4, rule 7.
 extension FederationEngine {
-    mutating func reachChanged(_ user: UserID, _ server: ServerName, _ reach: Reach, at now: Instant) {
+    mutating func reachChanged(
+        _ user: UserID, _ server: ServerName, _ reach: Reach, at now: Instant, into effects: inout [Effect]
+    ) {
         guard locals[user]?.audience.contains(server) == true else { return }
         let number = internPeer(server)
         switch reach {
@@ -13,6 +15,8 @@ extension FederationEngine {
             locals[user]?.seenWidely.insert(server)
             // What was said stays as it is: the user is still seen there.
             guard peers[number].dialect != .capable else { return }
+            // Nobody there asked for it: it was given in case the server takes part.
+            release(user, from: number, into: &effects)
             peers[number].dirty.remove(user)
             peers[number].owed.remove(user)
             peers[number].closeEmptyWindow()

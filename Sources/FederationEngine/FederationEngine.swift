@@ -61,7 +61,7 @@ public struct FederationEngine: Sendable {
         case .audienceRemoved(let user, let server):
             withdraw(user, from: server, at: now, into: &effects)
         case .reachChanged(let user, let server, let reach):
-            reachChanged(user, server, reach, at: now)
+            reachChanged(user, server, reach, at: now, into: &effects)
         case .interestBegan(let user, let knows):
             beginInterest(in: user, knows: knows, at: now, into: &effects)
         case .interestEnded(let user):

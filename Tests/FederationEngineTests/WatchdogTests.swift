@@ -405,6 +405,24 @@ extension FederationBench {
         #expect(bench.pass(.minutes(1)).map(\.pushed) == [[alice]])
     }
 
+    @Test func `a server of which nothing was heard is not told of members of large rooms either`() throws {
+        var bench = try FederationBench()
+        let alice = try local("alice")
+        bench.perform(
+            .localPublished(alice, online, .batched), .audienceAdded(alice, try there()),
+            .reachChanged(alice, try there(), .wide))
+        bench.perform(.localPublished(alice, busy, .batched))
+        #expect(bench.pass(.hours(1)).isEmpty)
+        bench.perform(.reachChanged(alice, try there(), .near))
+        #expect(bench.pass(.minutes(1)).map(\.pushed) == [[alice]])
+        // Who went to a large room is told of no more.
+        bench.perform(.reachChanged(alice, try there(), .wide))
+        bench.perform(.localPublished(alice, online, .batched))
+        #expect(bench.pass(.minutes(20)).isEmpty)
+        // Until the server asks.
+        #expect(bench.hear("t1", from: try there(), poll: [alice]).map(\.pushed) == [[alice]])
+    }
+
     @Test func `who takes part is told of users in large rooms as of others`() throws {
         var bench = try exchanging()
         bench.perform(.reachChanged(try local("alice"), try there(), .wide))
