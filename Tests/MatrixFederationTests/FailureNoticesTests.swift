@@ -70,7 +70,6 @@ struct `Failures of other servers` {
     @Test func `to take transactions are one line`() async throws {
         let log = CollectedLog()
         var configuration = FederationTransport.Configuration()
-        configuration.connectTimeout = .milliseconds(50)
         configuration.allowedNetworks = [AddressRange(parsing: "127.0.0.0/8")].compactMap(\.self)
         let transport = try FederationTransport(
             configuration: configuration, group: MultiThreadedEventLoopGroup.singleton,
