@@ -6,35 +6,39 @@ import Testing
 /// One of two presenced dies, or stands still.
 struct `A server that does not answer` {
     @Test(.timeLimit(.minutes(4)))
-    func `since kill -9 has unknown users until it is back, and loses no question`() async throws {
+    func `since kill -9 has unknown users until it is back, and loses none of the questions`() async throws {
         var pair = try await Neighbours.start()
         try await pair.meet()
-        let (ada, anna) = (pair.north.watcher, pair.north.actors[0])
+        let (ada, anna, abe) = (pair.north.watcher, pair.north.actors[0], pair.north.actors[1])
         let (cleo, cora) = (pair.south.watcher, pair.south.actors[0])
         #expect(try await pair.south.server.put(cora, "unavailable", text: "gone in a moment").status == 200)
         try await pair.agree("before the crash")
 
+        // Somebody asks the dead, before they are known to be dead; somebody else does so when they are.
         await pair.south.server.child.stop(signal: SIGKILL)
+        let list = "list/\(PercentEncoding.encode(cleo.id))"
+        let note = #"{"note":"are you there?"}"#
+        #expect(try await pair.north.server.own("PUT", list, as: anna, json: note).json["state"]?.string == "pending")
         try await pair.north.waitsForSilence(of: pair.south.everyone)
-        // Meanwhile the north goes on, and somebody asks the dead.
+        #expect(try await pair.north.server.own("PUT", list, as: abe, json: note).json["state"]?.string == "pending")
         #expect(try await pair.north.server.put(anna, "unavailable", text: "while you were out").status == 200)
-        let asked = try await pair.north.server.own(
-            "PUT", "list/\(PercentEncoding.encode(cleo.id))", as: anna, json: #"{"note":"are you there?"}"#)
-        #expect(asked.json["state"]?.string == "pending", "\(asked.text)")
 
         pair.south.server = try await pair.south.server.restarted()
         let (north, south) = (pair.north.server, pair.south.server)
         try await pair.agree("after the restart")
         #expect(try await north.view(of: cora.id, by: ada) == "unavailable gone in a moment")
         #expect(try await south.view(of: anna.id, by: cleo) == "unavailable while you were out")
-        try await south.waits("the question is there", as: cleo) {
+        try await south.waits("both questions are there", as: cleo) {
             let requests = try await south.own("GET", "list/requests", as: cleo).json["requests"]?.array ?? []
-            return requests.count == 1 && requests[0]["note"]?.string == "are you there?"
+            return Set(requests.compactMap { $0["user_id"]?.string }) == [anna.id, abe.id]
+                && requests.count == 2 && requests.allSatisfy { $0["note"]?.string == "are you there?" }
         }
-        let request = "list/requests/\(PercentEncoding.encode(anna.id))/accept"
-        #expect(try await south.own("POST", request, as: cleo).status == 200)
-        try await north.waits("the answer is there", as: anna) {
-            try await north.entryState(of: cleo.id, by: anna) == "accepted"
+        for asker in [anna, abe] {
+            let request = "list/requests/\(PercentEncoding.encode(asker.id))/accept"
+            #expect(try await south.own("POST", request, as: cleo).status == 200)
+            try await north.waits("the answer is there", as: asker) {
+                try await north.entryState(of: cleo.id, by: asker) == "accepted"
+            }
         }
 
         #expect(north.said(Presenced.wentSilent, of: south) == 1)

@@ -64,15 +64,18 @@ struct SynapseWorld: Sendable {
 
     /// Until Synapse knows of activity that is later than all it knew of, doing `meanwhile` between two looks.
     func waitsForRefresh(of id: String, meanwhile: () async throws -> Void) async throws {
-        let deadline = ContinuousClock.now + .seconds(150)
-        var oldest: Int64 = 0
+        let began = ContinuousClock.now
+        var known = Int64.max
         var seen: [Int64] = []
-        while ContinuousClock.now < deadline {
+        while ContinuousClock.now < began + .seconds(150) {
             let path = "/_matrix/client/v3/presence/\(PercentEncoding.encode(id))/status"
+            let asked = (ContinuousClock.now - began).inMilliseconds
             let reply = try await client.ask("GET", "\(url)\(path)", token: alice.token)
-            let ago = reply.json["last_active_ago"]?.integer ?? 0
-            if ago + 15_000 < oldest { return }
-            oldest = max(oldest, ago)
+            let answered = (ContinuousClock.now - began).inMilliseconds
+            // The answer was made at some time between the two.
+            let ago = try #require(reply.json["last_active_ago"]?.integer)
+            if asked - ago > known { return }
+            known = min(known, answered - ago)
             seen.append(ago)
             try await meanwhile()
         }
