@@ -26,7 +26,8 @@ struct ExplanationReport: Sendable {
     let other: Other
     let own: ServerName
     let now: Instant
-    let federates: Bool
+    /// Which way presence goes between this server and others.
+    let directions: PresenceInstance.Directions
     private(set) var sight: PresenceEngine.Explanation?
     private(set) var local: PresenceEngine.LocalCondition?
     private(set) var remote: PresenceEngine.RemoteCondition?
@@ -39,17 +40,17 @@ struct ExplanationReport: Sendable {
         self.other = other
         self.now = now
         own = instance.presence.server
-        federates = instance.directions != .none
+        directions = instance.directions
         if case .observer(let observer) = other { sight = instance.presence.explain(user, to: observer) }
         guard isOfConcern else { return }
         if user.isHosted(by: own) {
             local = instance.presence.localCondition(of: user, at: now)
             guard server != own else { return }
             audience = instance.presence.explain(user, at: server)
-            if federates { telling = instance.federation.explain(user, to: server, at: now) }
+            if directions.contains(.send) { telling = instance.federation.explain(user, to: server, at: now) }
         } else {
             remote = instance.presence.remoteCondition(of: user)
-            if federates { asking = instance.federation.explainAsking(of: user, at: now) }
+            if directions == .both { asking = instance.federation.explainAsking(of: user, at: now) }
         }
     }
 
@@ -95,15 +96,27 @@ struct ExplanationReport: Sendable {
         if let remote { said += condition.sentences(remote) }
         if user.isHosted(by: own), said.first?.fact != "no_such_user" { said += condition.sentences(local) }
         if sight != nil, let audience { said += AudienceWords(user: user, server: server).sentences(audience) }
-        if !federates, !(user.isHosted(by: own) && server == own), isOfConcern {
-            said.append(
-                Sentence(
-                    "federation_off", "This server exchanges nothing with other servers (federation.enabled is false).")
-            )
-        }
+        if let off = switchedOff, !(user.isHosted(by: own) && server == own), isOfConcern { said.append(off) }
         if let telling { said += TellingWords(user: user, server: server, time: time).sentences(telling) }
         if let asking { said += TellingWords(user: user, server: user.server, time: time).sentences(asking) }
         var facts: Set<String> = []
         return said.filter { facts.insert($0.fact).inserted }
+    }
+
+    /// Why nothing is said or asked, if the configuration is to blame.
+    private var switchedOff: Sentence? {
+        if directions.isEmpty {
+            return Sentence(
+                "federation_off", "This server exchanges nothing with other servers (federation.enabled is false).")
+        }
+        guard directions.contains(.send) else {
+            return Sentence(
+                "sending_off", "This server tells and asks other servers nothing (federation.send is false).")
+        }
+        guard directions.contains(.receive) || user.isHosted(by: own) else {
+            return Sentence(
+                "receiving_off", "This server takes in nothing from other servers (federation.receive is false).")
+        }
+        return nil
     }
 }
