@@ -86,6 +86,30 @@ extension `The operator` {
         #expect(facts(answer) == ["not_here"] && answer["verdict"]?.string == "not_decided_here")
     }
 
+    @Test func `is told what is switched off between servers`() throws {
+        let server = try ServerName(parsing: "x.org")
+        let (ada, cleo) = (try UserID(parsing: "@ada:x.org"), try UserID(parsing: "@cleo:y.org"))
+        let now = Instant(millisecondsSinceEpoch: 1_700_000_000_000)
+        func facts(_ directions: PresenceInstance.Directions, of user: UserID, to observer: UserID) -> [String] {
+            let instance = PresenceInstance(
+                presence: PresenceEngine(server: server),
+                federation: FederationEngine(server: server, boot: 1, seed: 1), directions: directions)
+            return ExplanationReport(of: user, .observer(observer), in: instance, at: now).sentences.map(\.fact)
+        }
+        let words: Set = ["federation_off", "sending_off", "receiving_off"]
+        for (directions, local, remote) in [
+            (PresenceInstance.Directions.both, [], []), (.none, ["federation_off"], ["federation_off"]),
+            (.receive, ["sending_off"], ["sending_off"]), (.send, [], ["receiving_off"]),
+        ] as [(PresenceInstance.Directions, [String], [String])] {
+            let mine = facts(directions, of: ada, to: cleo)
+            let theirs = facts(directions, of: cleo, to: ada)
+            #expect(mine.filter(words.contains) == local && theirs.filter(words.contains) == remote)
+            #expect(mine.contains("no_audience") == directions.contains(.send))
+            #expect(theirs.contains("asking_not_asked") == (directions == .both))
+        }
+        #expect(facts(.none, of: ada, to: ada).filter(words.contains).isEmpty)
+    }
+
     @Test func `is told what is wrong with a question`() async throws {
         for query in [
             "", "?user=@ada:x.org", "?observer=@ada:x.org", "?user=ada&observer=@bob:x.org",

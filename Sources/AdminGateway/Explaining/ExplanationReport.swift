@@ -26,7 +26,6 @@ struct ExplanationReport: Sendable {
     let other: Other
     let own: ServerName
     let now: Instant
-    /// Which way presence goes between this server and others.
     let directions: PresenceInstance.Directions
     private(set) var sight: PresenceEngine.Explanation?
     private(set) var local: PresenceEngine.LocalCondition?
@@ -96,27 +95,34 @@ struct ExplanationReport: Sendable {
         if let remote { said += condition.sentences(remote) }
         if user.isHosted(by: own), said.first?.fact != "no_such_user" { said += condition.sentences(local) }
         if sight != nil, let audience { said += AudienceWords(user: user, server: server).sentences(audience) }
-        if let off = switchedOff, !(user.isHosted(by: own) && server == own), isOfConcern { said.append(off) }
+        if isOfConcern, !(user.isHosted(by: own) && server == own) { said += exchange }
         if let telling { said += TellingWords(user: user, server: server, time: time).sentences(telling) }
         if let asking { said += TellingWords(user: user, server: user.server, time: time).sentences(asking) }
         var facts: Set<String> = []
         return said.filter { facts.insert($0.fact).inserted }
     }
 
-    /// Why nothing is said or asked, if the configuration is to blame.
-    private var switchedOff: Sentence? {
-        if directions.isEmpty {
-            return Sentence(
-                "federation_off", "This server exchanges nothing with other servers (federation.enabled is false).")
+    /// What is switched off of the exchange with other servers, as far as it matters here.
+    private var exchange: [Sentence] {
+        if directions == .none {
+            return [
+                Sentence(
+                    "federation_off",
+                    "This server exchanges nothing with other servers (federation.enabled, or "
+                        + "federation.send and federation.receive).")
+            ]
         }
-        guard directions.contains(.send) else {
-            return Sentence(
-                "sending_off", "This server tells and asks other servers nothing (federation.send is false).")
+        if !directions.contains(.send) {
+            let what = user.isHosted(by: own) ? "tells other servers nothing" : "tells and asks other servers nothing"
+            return [Sentence("sending_off", "This server \(what) (federation.send is false).")]
         }
-        guard directions.contains(.receive) || user.isHosted(by: own) else {
-            return Sentence(
-                "receiving_off", "This server takes in nothing from other servers (federation.receive is false).")
+        if !directions.contains(.receive), !user.isHosted(by: own) {
+            return [
+                Sentence(
+                    "receiving_off",
+                    "This server takes in nothing that others say, and does not ask (federation.receive is false).")
+            ]
         }
-        return nil
+        return []
     }
 }
