@@ -97,6 +97,8 @@ extension FederationEngine {
                 for user in message.poll where isWanted(user) { peers[number].toPoll.insert(user) }
                 for user in message.unpoll where !isWanted(user) { peers[number].toUnpoll.insert(user) }
             }
+            // Interest may have ended meanwhile.
+            guard peers[number].watch != nil else { continue }
             if message.reminder != nil { peers[number].exchange.insert(.reminder) }
             if message.reminder?.isComplete == true { peers[number].exchange.insert(.polls) }
         }

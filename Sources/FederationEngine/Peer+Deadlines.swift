@@ -55,6 +55,7 @@ extension Peer {
     func silenceDue(_ configuration: FederationEngine.Configuration) -> Instant? {
         guard let watch, !isSilent else { return nil }
         let patience = configuration.shortWatchdog * configuration.silentAfter
-        return max(watch.since, lastHeard ?? .epoch) + patience
+        // While it is left alone as it asked to be, nothing is asked that it could fail to answer.
+        return max(watch.since, lastHeard ?? .epoch, silenceAsked ?? .epoch) + patience
     }
 }

@@ -100,6 +100,19 @@ extension FederationBench {
         let bob = try remote("bob")
         #expect(bench.sent.last?.unpolled == [bob])
     }
+
+    @Test func `is taken back with the transaction that it rode on, once nobody is interested`() throws {
+        var bench = try exchanging()
+        bench.deliversAtOnce = false
+        bench.pass(.seconds(60))
+        bench.hear("t2", from: try there(), unpoll: [try local("alice")])
+        bench.perform(.interestEnded(try remote("bob")))
+        bench.conclude(.refused)
+        bench.deliversAtOnce = true
+        let sent = bench.pass(.hours(3))
+        #expect(try sent.flatMap(\.unpolled) == [remote("bob")])
+        #expect(reminders(sent).isEmpty)
+    }
 }
 
 @Suite struct `Reminders` {
@@ -318,6 +331,21 @@ extension FederationBench {
         bench.effects = []
         bench.pass(.hours(5))
         #expect(!bench.effects.contains { if case .standingChanged = $0 { true } else { false } })
+    }
+
+    @Test func `does not begin while a server is left alone as it asked to be`() throws {
+        var bench = try exchanging()
+        bench.deliversAtOnce = false
+        bench.pass(.seconds(60))
+        bench.conclude(.unanswered(after: .minutes(10)))
+        bench.effects = []
+        let silent = FederationEngine.Effect.standingChanged(try there(), .silent)
+        #expect(bench.pass(.minutes(10) - .milliseconds(1)).isEmpty && !bench.effects.contains(silent))
+        #expect(bench.pass(.milliseconds(1)).count == 1)
+        bench.pass(.minutes(3) - .milliseconds(1))
+        #expect(!bench.effects.contains(silent))
+        bench.pass(.milliseconds(1))
+        #expect(bench.effects.contains(silent))
     }
 
     @Test func `lets nothing leave but questions, at the pace of the back-off`() throws {
