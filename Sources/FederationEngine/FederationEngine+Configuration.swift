@@ -81,6 +81,16 @@ extension FederationEngine {
         case acceptsOlderVersion
         /// Forgets after a restart what was to be told for certain.
         case losesOutboxAtRestart
+        /// Reminds a server that says nothing once, and never again.
+        case forgetsToRearm
+        /// Compares views without the texts.
+        case digestLacksText
+        /// Takes a server that was silent once for silent from then on.
+        case silenceNeverEnds
+        /// Shows the users of a silent server as if nothing were.
+        case silentStaysKnown
+        /// Does not wait for the answer to a transaction before the next one.
+        case overlapsTransactions
     }
 
     /// How soon a change must leave.

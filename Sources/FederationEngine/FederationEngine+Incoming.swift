@@ -125,8 +125,8 @@ extension FederationEngine {
 
     private mutating func noteHeld(_ report: PresenceMessage.Report) {
         guard let place = interestNumbers[report.user] else { return }
-        interests[place].held = StableHash.of(
-            report.user, report.presence.state, report.presence.statusText)
+        let text = configuration.canary == .digestLacksText ? nil : report.presence.statusText
+        interests[place].held = StableHash.of(report.user, report.presence.state, text)
     }
 
     private mutating func learnDialect(

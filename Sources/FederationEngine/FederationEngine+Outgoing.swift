@@ -171,6 +171,7 @@ extension FederationEngine {
             permissions: permissions, messages: messages)
         peers[number].inFlight = transaction
         peers[number].isUnderway = true
+        if configuration.canary == .overlapsTransactions { peers[number].inFlight = nil }
         peers[number].lastSent = now
         if messages.contains(where: { !$0.poll.isEmpty || !$0.unpoll.isEmpty }) { peers[number].lastAsked = now }
         count(transaction, number)

@@ -13,9 +13,14 @@ extension FederationEngine {
             }
             let state = peer.isSilent ? local.presence.state : said.state
             let text = peer.isSilent ? local.presence.statusText : said.statusText
-            summary.add(StableHash.of(user, state, text))
+            summary.add(StableHash.of(user, state, configuration.canary == .digestLacksText ? nil : text))
         }
         return summary
+    }
+
+    /// As it would be compared with a reminder of that server, for tests; `nil` if nothing was ever exchanged with it.
+    package func summaryHeld(of name: ServerName, at now: Instant) -> PresenceMessage.Reminder.Summary? {
+        peerNumbers[name].map { heldSummary($0, at: now) }
     }
 
     /// What is held here of users there.

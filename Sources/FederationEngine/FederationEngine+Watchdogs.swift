@@ -21,7 +21,7 @@ extension FederationEngine {
     /// Any authenticated traffic resets the short watchdog, and ends silence.
     mutating func noteLife(_ number: Int, at now: Instant, into effects: inout [Effect]) {
         peers[number].lastHeard = now
-        guard peers[number].isSilent else { return }
+        guard peers[number].isSilent, configuration.canary != .silenceNeverEnds else { return }
         peers[number].silentSince = nil
         if peers[number].watch != nil { owe(.full, to: number) }
         effects.append(.standingChanged(peers[number].name, .answering))
@@ -66,6 +66,7 @@ extension FederationEngine {
             if interests[place].until != nil {
                 effects.append(.save(.promiseAsked(interests[place].user, until: nil)))
             }
+            if configuration.canary == .silentStaysKnown { continue }
             interests[place].held = nil
             interests[place].until = nil
             effects.append(.remoteLapsed(interests[place].user, .serverSilent))

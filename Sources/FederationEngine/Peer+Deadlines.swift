@@ -39,6 +39,7 @@ extension Peer {
     /// When nothing was heard for too long: a reminder is due. A transaction that is out asks as well as a reminder does.
     func shortDue(_ configuration: FederationEngine.Configuration) -> Instant? {
         guard let watch, !isSilent, inFlight == nil else { return nil }
+        if configuration.canary == .forgetsToRearm, watch.reminded != nil { return nil }
         var last = watch.since
         if let lastHeard { last = max(last, lastHeard) }
         if let reminded = watch.reminded { last = max(last, reminded) }

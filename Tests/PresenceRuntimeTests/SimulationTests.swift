@@ -52,9 +52,13 @@ extension Seeds {
             tally.permissions += report.tally.permissions
             tally.kills += report.tally.kills
             tally.sightings += report.tally.sightings
+            tally.reminders += report.tally.reminders
+            tally.views += report.tally.views
+            tally.silences += report.tally.silences
         }
         #expect(tally.transactions > 500 && tally.states > 500 && tally.permissions > 500)
         #expect(tally.kills > 20 && tally.sightings > 2_000)
+        #expect(tally.reminders > 300 && tally.views > 300 && tally.silences > 5)
     }
 
     @Test func `a file of seeds is read line by line, and a bad line is named`() throws {

@@ -14,6 +14,13 @@ struct Agenda: Sendable {
         plans.insert((instant, happening), at: place)
     }
 
+    /// Nothing takes long any more: what would come later comes by then.
+    mutating func hurry(_ isHurried: (Happening) -> Bool, by instant: Instant) {
+        let late = plans.filter { $0.at > instant && isHurried($0.happening) }
+        plans.removeAll { $0.at > instant && isHurried($0.happening) }
+        for (_, happening) in late { plan(happening, at: instant) }
+    }
+
     mutating func popDue(at now: Instant) -> Happening? {
         guard let first = plans.first, first.at <= now else { return nil }
         return plans.removeFirst().happening
@@ -45,6 +52,28 @@ enum Happening: Sendable {
     case rise(Run)
     case linkFails(Int, Int)
     case linkHeals(Int, Int)
+    /// As ``arrival(_:from:to:isAnswered:isCopy:)``, at one of today's servers, by number.
+    case legacyArrival(OutgoingTransaction, from: Run, to: Int, isAnswered: Bool, isCopy: Bool)
+    /// A transaction of one of today's servers reaches its destination.
+    case legacyPush(LegacyServer.Push, to: Run)
+    /// One of today's servers does what is due.
+    case legacyTick(Int)
+    /// A user of one of today's servers does something.
+    case legacyAct(Int)
+}
+
+/// One way between two servers that loses everything.
+struct LostWay: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case requests
+        /// Requests arrive, and what they are answered with does not come back.
+        case answers
+    }
+
+    /// Who makes the requests.
+    var from: Int
+    var to: Int
+    var kind: Kind
 }
 
 /// What a homeserver says of a room to the server beside it.

@@ -14,6 +14,10 @@ struct Climate: Sendable {
     var requestsLost = 0
     var answersLost = 0
     var duplicated = 0
+    /// Of the requests that are lost, those that arrive long after they were given up.
+    var late = 0
+    /// Answered with 200, and not taken: of those that no promise of delivery covers.
+    var swallowed = 0
     var refused = 0
     var toldToWait = 0
     /// The network between two servers fails after about this long, and comes back after about that long.
@@ -22,6 +26,17 @@ struct Climate: Sendable {
 
     /// A server is killed about this often.
     var serverHolds: Duration?
+    /// Of its falls, those after which it stays away for hours.
+    var longFalls = 0
+    /// Of its falls, those after which it knows of other servers what it knew some minutes earlier.
+    var oldCommits = 0
+    /// That a server is down for good when everything else heals.
+    var staysDown = 0
+
+    /// A server's clock is wrong by up to this, either way.
+    var clockErrorMilliseconds: Int64 = 0
+    /// Today's servers: they push, ignore polls, and forget.
+    var legacyServers = 0
 
     // Pace.
     var usersPerServer = 3
@@ -69,20 +84,27 @@ struct Climate: Sendable {
         federation.edusPerTransaction = generator.pick([1, 3, 100])
         federation.pollsPerEDU = generator.pick([1, 500])
         federation.transactionsRemembered = generator.pick([4, 64])
+        federation.shortWatchdog = generator.pick([.seconds(20), .seconds(60), .seconds(60)])
+        federation.longWatchdog = generator.pick([.minutes(10), .minutes(60)])
         federation.quietBeforeLead = generator.pick([.seconds(5), .seconds(60)])
     }
 
     private mutating func drawFaults(using generator: inout SeededGenerator) {
         latencyMilliseconds = generator.pick([0...0, 1...50, 20...2_000])
         guard generator.happens(850) else { return }
-        requestsLost = generator.pick([0, 20, 200])
-        answersLost = generator.pick([0, 20, 200])
+        requestsLost = generator.pick([0, 20, 200, 600])
+        answersLost = generator.pick([0, 20, 200, 600])
         duplicated = generator.pick([0, 50, 300])
+        late = generator.pick([0, 300])
+        swallowed = generator.pick([0, 0, 0, 30])
         refused = generator.pick([0, 10])
         toldToWait = generator.pick([0, 0, 50])
         linkHolds = generator.pick([nil, .minutes(2), .minutes(20)])
         linkFails = generator.pick([.seconds(20), .minutes(5), .minutes(20)])
         serverHolds = generator.pick([nil, .minutes(3), .minutes(20)])
+        longFalls = generator.pick([0, 100])
+        oldCommits = generator.pick([0, 0, 300])
+        staysDown = generator.pick([0, 0, 500])
     }
 
     private mutating func drawPace(using generator: inout SeededGenerator) {
@@ -93,6 +115,13 @@ struct Climate: Sendable {
         readingMilliseconds = generator.pick([0, 500])
         noticeMilliseconds = generator.pick([0, 0, 3_000])
         sociability = generator.pick([1, 1, 4])
+        clockErrorMilliseconds = generator.pick([0, 60_000, 9 * 3_600_000])
+        legacyServers = generator.pick([0, 0, 1])
+    }
+
+    /// Whether nothing ever goes wrong between servers.
+    var isFair: Bool {
+        requestsLost + answersLost + swallowed + refused + toldToWait == 0 && linkHolds == nil && serverHolds == nil
     }
 
     /// Nothing is lost, late or killed any more, and users are quick.
@@ -101,6 +130,8 @@ struct Climate: Sendable {
         requestsLost = 0
         answersLost = 0
         duplicated = 0
+        late = 0
+        swallowed = 0
         refused = 0
         toldToWait = 0
         linkHolds = nil

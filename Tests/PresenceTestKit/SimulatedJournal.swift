@@ -28,11 +28,23 @@ struct SimulatedJournal: Sendable {
     /// In the order in which keys came.
     private var permissions: [(key: PermissionKey, message: PermissionMessage)] = []
     private var pending: [(record: PresenceInstance.Record, at: Instant)] = []
+    private var older: Older?
+
+    /// What was known of other servers some minutes ago.
+    private struct Older: Sendable {
+        var at: Instant
+        var given: [Promise: Instant]
+        var asked: [UserID: Instant?]
+        var peers: [ServerName: FederationEngine.PeerMemory]
+    }
 
     mutating func append(_ records: [PresenceInstance.Record], at now: Instant) {
         while let first = pending.first, first.at + SimulatedJournal.writtenBehindBy <= now {
             write(first.record)
             pending.removeFirst()
+        }
+        if older.map({ $0.at + .minutes(3) <= now }) ?? true {
+            keep(at: now)
         }
         for record in records {
             if SimulatedJournal.isDurable(record) { write(record) } else { pending.append((record, now)) }
@@ -50,6 +62,17 @@ struct SimulatedJournal: Sendable {
         append([], at: now)
         for (record, _) in pending.prefix(Int.random(in: 0...pending.count, using: &generator)) { write(record) }
         pending = []
+    }
+
+    /// The commit that ``fallBack()`` goes back to.
+    mutating func keep(at now: Instant) { older = Older(at: now, given: given, asked: asked, peers: peers) }
+
+    /// An older commit is all that is left of what was known of other servers. What was told to users stays.
+    mutating func fallBack() {
+        guard let older else { return }
+        given = older.given
+        asked = older.asked
+        peers = older.peers
     }
 
     var snapshot: PresenceInstance.Snapshot {

@@ -19,6 +19,12 @@ extension World {
         public var sightings = 0
         /// Servers killed.
         public var kills = 0
+        /// Reminders in transactions on the network, retries included.
+        public var reminders = 0
+        /// Reminders that agreed with what was held, compared with the truth.
+        public var views = 0
+        /// Times that a server was held to be silent.
+        public var silences = 0
 
         /// Nothing happened yet.
         public init() {}
@@ -50,7 +56,8 @@ extension SimulationReport: CustomStringConvertible {
         let first =
             "seed \(seed) digest \(padded) steps \(tally.steps) transactions \(tally.transactions) "
             + "states \(tally.states) permissions \(tally.permissions) wakes \(tally.wakes) "
-            + "sightings \(tally.sightings) kills \(tally.kills)"
+            + "sightings \(tally.sightings) kills \(tally.kills) reminders \(tally.reminders) "
+            + "views \(tally.views) silences \(tally.silences)"
         let wrongs = faults.map { "fault: \($0)" } + disagreements.map { "disagreement: \($0)" }
         return ([first] + wrongs).joined(separator: "\n")
     }
@@ -65,15 +72,19 @@ public enum Simulation {
     }
 
     /// As ``run(seed:hours:servers:)``, with engines that are broken on purpose.
+    /// - Parameter trace: takes every step of every engine, when all is over.
     package static func run(
         seed: UInt64, hours: Double, servers: Int = 2, presence: PresenceEngine.Canary?,
-        federation: FederationEngine.Canary?
+        federation: FederationEngine.Canary?, trace: ((String) -> Void)? = nil
     ) throws -> SimulationReport {
         var world = try World(seed: seed, servers: servers) { climate in
             climate.presence.canary = presence
             climate.federation.canary = federation
         }
+        world.isTraced = trace != nil
+        defer { for line in world.trace { trace?(line) } }
         world.run(for: .milliseconds(Int64(hours * 3_600_000)))
+        if trace != nil { world.trace.append("\(world.now) heals: \(world.climate)") }
         world.heal()
         // What is said late has no renewal to hide behind.
         world.run(for: .minutes(1))

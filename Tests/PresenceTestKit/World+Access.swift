@@ -6,7 +6,7 @@ extension World {
     mutating func compareAccess(at site: Int) {
         guard let engine = sites[site].instance?.presence else { return }
         for user in sites[site].residents {
-            for other in users + ghosts {
+            for other in users + ghosts + legacies.flatMap(\.users) {
                 let isShown = engine.presence(of: other, seenBy: user) != .forbidden
                 let expected = model.maySee(user, other)
                 if isShown != expected { fault("\(user) may see \(other): \(expected), and is shown: \(isShown)") }
@@ -53,14 +53,16 @@ extension World {
             engine.listPolicy(of: user) == model.policies[user]
             && engine.contactPolicy(of: user) == model.contacts[user] ?? ContactPolicy()
         if !hasPolicies { fault("\(user) has other policies than the model") }
-        let interest = model.interests[user].flatMap { now < $0.until ? $0 : nil }
+        let interest = model.interests[user].flatMap { clock(of: user.server) < $0.until ? $0 : nil }
         let shown = engine.interest(of: user)
         if shown?.scope != interest?.scope || shown?.until != interest?.until {
             fault("\(user) wants to know \(String(describing: shown)), not \(String(describing: interest))")
         }
         let waiting = (model.consents[user] ?? [:]).values.count { $0.state == .requested }
         if engine.ownState(of: user).waitingRequests != waiting { fault("\(waiting) wait for \(user)") }
-        let types = engine.devices(of: user, at: now).compactMap { view in view.type.map { "\(view.device) \($0)" } }
+        let types = engine.devices(of: user, at: clock(of: user.server)).compactMap { view in
+            view.type.map { "\(view.device) \($0)" }
+        }
         let expected = (model.people[user]?.types ?? []).map { "\($0.device) \($0.type)" }
         if types != expected.sorted() { fault("the devices of \(user) are \(types), not \(expected)") }
     }
@@ -80,6 +82,7 @@ extension World {
     /// What was acknowledged is still there after a fall.
     mutating func checkDurability(_ site: Int) {
         let rows = sites[site].journal.rows
+        let now = clock(site)
         for (user, person) in model.people.sorted(by: { $0.key < $1.key }) where isResident(user, site) {
             let row = rows.statuses[user] ?? StoredStatus()
             let isKept = row.chosen == person.chosen && row.statusText == person.text
@@ -135,7 +138,9 @@ extension World {
     /// What still differs from the truth: entries that do not say what the other side decided, and users of other
     /// servers whom someone wants to know of and is shown as something else. Sensible after ``heal()`` and
     /// ``calmDown()``.
-    public var disagreements: [String] { permissionsInDoubt + sightsInDoubt }
+    public var disagreements: [String] {
+        permissionsInDoubt + sightsInDoubt(unchangedSince: now) + legacySightsInDoubt
+    }
 
     /// An entry is accepted exactly if the other side said yes, and waits exactly if the other side was asked and has
     /// not said anything yet.
@@ -143,6 +148,7 @@ extension World {
         var found: [String] = []
         for observer in users {
             for (observed, entry) in (model.entries[observer] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                if isGone(observer.server) || isGone(observed.server) { continue }
                 let consent = model.consents[observed]?[observer]
                 let expected: EntryState =
                     switch consent?.state {
@@ -160,17 +166,21 @@ extension World {
         return found
     }
 
-    private var sightsInDoubt: [String] {
+    /// - Parameter instant: those whose truth changed later are left out.
+    func sightsInDoubt(unchangedSince instant: Instant) -> [String] {
         var found: [String] = []
         for client in clients where client.stream != nil {
             guard let engine = sites[client.site].instance?.presence else { continue }
             let observer = client.key.user
-            let wanted = model.wanted(by: observer.server, at: now)
+            let wanted = model.wanted(by: observer.server, at: clock(of: observer.server))
             for user in users where user.server != observer.server && wanted.contains(user) {
+                // Of a server that is down for good nothing is shown once it is silent: see `comparePeers(of:)`.
+                if isGone(user.server) { continue }
+                guard lastTruthChange[user].map({ $0 <= instant }) ?? true else { continue }
                 // Whom the user does not let see them is told nothing, be they in a room of theirs: they see nobody.
                 let isTold = model.isDelivered(user, to: observer) && model.isAudience(observer.server, of: user)
                 guard isTold else { continue }
-                let truth = model.look(of: user, at: now).withoutAge
+                let truth = truth(of: user).withoutAge
                 for (place, knowledge) in [("server", engine.knowledge(of: user)), ("client", client.view[user])] {
                     if World.presence(knowledge).map({ NaiveModel.Look($0).withoutAge }) == truth { continue }
                     let belief = knowledge.map { "\($0)" } ?? "nothing"

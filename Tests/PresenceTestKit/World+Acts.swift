@@ -41,7 +41,7 @@ extension World {
         var override = PresenceOverride(state: generator.pick(ChosenState.allCases))
         if generator.happens(500) { override.text = .replaced(text()) }
         if generator.happens(700) {
-            override.until = now.advanced(byMilliseconds: Int64.random(in: 0...1_200_000, using: &generator))
+            override.until = clock(site).advanced(byMilliseconds: Int64.random(in: 0...1_200_000, using: &generator))
         }
         perform(.overrideSet(key, override), at: site)
     }

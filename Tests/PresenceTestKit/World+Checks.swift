@@ -13,8 +13,10 @@ extension World {
                 compareStrangers(at: site)
                 noteWanted(at: site)
             }
+            comparePeers(of: site)
             // Early, or the second time at this instant: nothing is due.
-            let effects = sites[site].instance?.handle(.deadlineReached, at: now) ?? []
+            let instant = clock(site)
+            let effects = sites[site].instance?.handle(.deadlineReached, at: instant) ?? []
             if !effects.isEmpty { fault("\(sites[site].name) had nothing due, and did \(effects)") }
         }
         if isAccessUnchecked {
@@ -30,15 +32,16 @@ extension World {
     private mutating func compareResidents(of site: Int) {
         guard let engine = sites[site].instance?.presence else { return }
         for user in sites[site].residents {
-            let truth = model.look(of: user, at: now)
+            let truth = truth(of: user)
             if lastTruth[user] != truth.withoutAge {
                 lastTruth[user] = truth.withoutAge
                 truthChanged = now
+                lastTruthChange[user] = now
             }
             let shown = NaiveModel.Look(World.presence(engine.knowledge(of: user)) ?? .neverActive)
             if shown != truth { fault("\(user) is \(truth), and the engine says \(shown)") }
             let isKept = sites[site].journal.rows.statuses[user]?.isConnected ?? false
-            if isKept != model.isConnected(user, at: now) { fault("\(user) was saved as connected: \(isKept)") }
+            if isKept != model.isConnected(user, at: clock(site)) { fault("\(user) was saved as connected: \(isKept)") }
         }
         for client in clients.indices where clients[client].site == site { compareStream(of: client, engine) }
         compareOneContact(at: site, engine)
@@ -59,7 +62,7 @@ extension World {
         let user = residents[turn % residents.count]
         let everyone = users + ghosts
         let asker = everyone[(turn / residents.count) % everyone.count]
-        let expected = model.mayContact(asker, user, at: now)
+        let expected = model.mayContact(asker, user, at: clock(site))
         if engine.mayContact(from: asker, to: user) != expected {
             fault("\(asker) may write to \(user): \(expected), and the engine says otherwise")
         }
@@ -71,14 +74,13 @@ extension World {
     /// What a server holds of other servers' users they were at some time; of those whom nobody wants to see, nothing.
     private mutating func compareStrangers(at site: Int) {
         guard let engine = sites[site].instance?.presence else { return }
-        for other in sites.indices where other != site {
-            for user in sites[other].residents {
-                guard let presence = World.presence(engine.knowledge(of: user)) else { continue }
-                let told = NaiveModel.Look(presence).withoutAge
-                if everPublished[user]?.contains(told) != true { fault("\(user) never was \(told)") }
-                if !model.isOfConcern(user, to: sites[site].name) {
-                    fault("\(sites[site].name) still knows that \(user) is \(told)")
-                }
+        let strangers = sites.indices.filter { $0 != site }.flatMap { sites[$0].residents }
+        for user in strangers + legacies.flatMap(\.users) {
+            guard let presence = World.presence(engine.knowledge(of: user)) else { continue }
+            let told = NaiveModel.Look(presence).withoutAge
+            if everPublished[user]?.contains(told) != true { fault("\(user) never was \(told)") }
+            if !model.isOfConcern(user, to: sites[site].name) {
+                fault("\(sites[site].name) still knows that \(user) is \(told)")
             }
         }
     }
@@ -110,7 +112,7 @@ extension World {
 
     /// Whom a server asks others about, for ``checkDispatch(of:from:)``.
     mutating func noteWanted(at site: Int) {
-        let wanted = model.wanted(by: sites[site].name, at: now)
+        let wanted = model.wanted(by: sites[site].name, at: clock(site))
         for user in sites[site].wanted.subtracting(wanted) { sites[site].unwanted[user] = now }
         sites[site].wanted = wanted
     }
@@ -161,6 +163,7 @@ extension World {
         for message in transaction.permissions where message.source != name || message.destination != destination {
             fault("\(name) tells \(destination) \(message)")
         }
+        if !isRetry { checkInterest(in: transaction, from: site) }
         for message in transaction.messages {
             let count = message.push.count
             if count > climate.federation.statesPerEDU {
@@ -178,7 +181,7 @@ extension World {
             fault("\(user) is told to \(destination), where nobody may see them")
         }
         guard isNew else { return }
-        let truth = model.look(of: user, at: now)
+        let truth = truth(of: user)
         let told = NaiveModel.Look(report.presence)
         if told.withoutAge != truth.withoutAge { fault("\(user) is \(truth), and \(destination) is told \(told)") }
         // An age may be told late, but no activity that others may not learn of.
@@ -190,7 +193,7 @@ extension World {
     /// Asked about are those whom somebody here wants to know of, or did until lately.
     private mutating func checkPolls(_ message: PresenceMessage, from site: Int) {
         guard !message.poll.isEmpty || !message.unpoll.isEmpty else { return }
-        let wanted = model.wanted(by: sites[site].name, at: now)
+        let wanted = model.wanted(by: sites[site].name, at: clock(site))
         for user in message.poll where !wanted.contains(user) {
             let end = sites[site].wanted.contains(user) ? now : sites[site].unwanted[user]
             let isLate = end.map { $0 + climate.federation.unpollGrace < now } ?? true

@@ -98,7 +98,7 @@ extension World {
     }
 
     private mutating func setInterest(of user: UserID, at site: Int) {
-        let until = now.advanced(byMilliseconds: Int64.random(in: 1...7_200_000, using: &generator))
+        let until = clock(site).advanced(byMilliseconds: Int64.random(in: 1...7_200_000, using: &generator))
         let groups = (model.groups[user] ?? [:]).keys.sorted()
         switch Int.random(in: 0..<6, using: &generator) {
         case 0, 1: perform(.interestSet(user, nil, until: until), at: site)

@@ -8,9 +8,10 @@ extension World {
         let members = gatherings[room] ?? []
         guard !members.contains(user) else { return }
         gatherings[room] = members.union([user])
-        let home = site(of: user)
+        greet(user, among: members)
+        let home = sites.firstIndex { $0.name == user.server }
         // A server that comes into a room is told who is there.
-        if !hasResident(home, in: members) {
+        if let home, !hasResident(home, in: members) {
             for member in members.sorted() { tell(home, RoomNotice(room: room, change: .joined(member))) }
         }
         for site in sites.indices where site == home || hasResident(site, in: members) {
@@ -21,12 +22,12 @@ extension World {
     mutating func leave(_ user: UserID, _ room: RoomID) {
         guard gatherings[room]?.remove(user) != nil else { return }
         let members = gatherings[room] ?? []
-        let home = site(of: user)
+        let home = sites.firstIndex { $0.name == user.server }
         for site in sites.indices where site == home || hasResident(site, in: members) {
             tell(site, RoomNotice(room: room, change: .left(user)))
         }
         // A server that nobody of whom is in the room is told nothing more of it.
-        if !hasResident(home, in: members) { tell(home, RoomNotice(room: room, change: .forgotten)) }
+        if let home, !hasResident(home, in: members) { tell(home, RoomNotice(room: room, change: .forgotten)) }
     }
 
     mutating func takeNotice(_ notice: RoomNotice, at run: Run) {

@@ -9,7 +9,8 @@ extension World {
     mutating func submit(_ event: PresenceInstance.Event, to site: Int) {
         guard sites[site].instance != nil else { return }
         note(event, at: site)
-        let effects = sites[site].instance?.handle(event, at: now) ?? []
+        let instant = clock(site)
+        let effects = sites[site].instance?.handle(event, at: instant) ?? []
         if isTraced { trace.append("\(now) \(sites[site].name): \(event) → \(effects)") }
         carryOut(effects, of: site)
     }
@@ -20,14 +21,19 @@ extension World {
         let name = sites[site].name
         switch event {
         case .presence(let event):
-            model.note(event, on: name, at: now)
-        case .federation(.received(let origin, let transaction, _, let permissions)):
-            guard !isTaken(transaction, from: origin, at: site) else { return }
+            model.note(event, on: name, at: clock(site))
+            if !World.isContact(event) { noteAudiences(of: site) }
+        case .federation(.received(let origin, let transaction, let messages, let permissions)):
+            let isNew = !isTaken(transaction, from: origin, at: site)
+            noteHeard(from: origin, isNew ? messages : nil, at: site)
+            guard isNew else { return }
             var taken = sites[site].taken[origin] ?? []
             if taken.count >= climate.federation.transactionsRemembered { taken.removeFirst() }
             sites[site].taken[origin] = taken + [transaction]
-            for message in permissions { model.note(.permissionReceived(message), on: name, at: now) }
-            if !permissions.isEmpty { isAccessUnchecked = true }
+            for message in permissions { model.note(.permissionReceived(message), on: name, at: clock(site)) }
+            guard !permissions.isEmpty else { return }
+            isAccessUnchecked = true
+            noteAudiences(of: site)
         case .federation, .deadlineReached: break
         }
     }
@@ -69,8 +75,9 @@ extension World {
                 server: name, configuration: climate.federation, boot: sites[site].boot, seed: generator.next()))
         checkDurability(site)
         let snapshot = sites[site].journal.snapshot
-        model.restart(name, from: snapshot.presence, at: now)
-        let effects = instance.start(from: snapshot, at: now)
+        model.restart(name, from: snapshot.presence, at: clock(site))
+        meetAgain(snapshot.federation, at: site)
+        let effects = instance.start(from: snapshot, at: clock(site))
         sites[site].instance = instance
         isAccessUnchecked = true
         if isTraced { trace.append("\(now) \(name): started → \(effects)") }
@@ -89,12 +96,17 @@ extension World {
         sites[site].underway = [:]
         sites[site].sent = [:]
         sites[site].embargo = [:]
+        sites[site].peers = [:]
+        sites[site].heldUntil = [:]
         sites[site].taken = [:]
         sites[site].wanted = []
         sites[site].unwanted = [:]
         sites[site].listeners = [:]
         sites[site].journal.crash(at: now, using: &generator)
-        let back = now.advanced(byMilliseconds: Int64.random(in: 3_000...60_000, using: &generator))
+        if generator.happens(climate.oldCommits) { sites[site].journal.fallBack() }
+        let isLong = generator.happens(climate.longFalls)
+        let away = isLong ? 3_600_000...6 * 3_600_000 : 3_000...60_000 as ClosedRange<Int64>
+        let back = now.advanced(byMilliseconds: Int64.random(in: away, using: &generator))
         agenda.plan(.rise(Run(site: site, boot: sites[site].boot)), at: back)
         for client in clients.indices where clients[client].site == site && clients[client].stream != nil {
             clients[client].stream = nil
@@ -119,6 +131,7 @@ extension World {
             return true
         }
         if asks { noteWanted(at: site) }
+        for case .standingChanged(let server, let standing) in effects { noteStanding(of: server, standing, at: site) }
         let falls = sites[site].isDoomed && !effects.isEmpty
         // Between deciding and doing, or after both.
         if falls, generator.happens(500) { return kill(site) }

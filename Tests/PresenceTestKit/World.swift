@@ -25,11 +25,17 @@ public struct World: Sendable {
         var residents: [UserID] = []
         /// What happens in rooms is heard of here so much later.
         var noticeDelay: Int64 = 0
+        /// Milliseconds from the world's clock to the server's.
+        var clockOffset: Int64 = 0
 
         // What the checks remember of this run of the server.
         var underway: [ServerName: String] = [:]
         var sent: [ServerName: OutgoingTransaction] = [:]
         var embargo: [ServerName: Instant] = [:]
+        /// What the server knows of others, worked out from what passed between them.
+        var peers: [ServerName: Acquaintance] = [:]
+        /// Until when what others said of their users holds; `nil` inside: for good.
+        var heldUntil: [UserID: Instant?] = [:]
         /// Transactions taken, the latest last: those that the server must know again.
         var taken: [ServerName: [String]] = [:]
         /// Users of other servers whom someone here wanted to know of at the last look, and when the last one was
@@ -81,13 +87,21 @@ public struct World: Sendable {
     var gatherings: [RoomID: Set<UserID>] = [:]
     var agenda = Agenda()
     var model: NaiveModel
-    /// Pairs of sites, the lower first, whose network is down.
-    var failedLinks: Set<[Int]> = []
+    var lostWays: Set<LostWay> = []
+    /// Since when nothing goes wrong between servers; sensible if the climate is fair.
+    var fairSince: Instant
+    var isHealed = false
+    /// When, at the latest, everybody is to agree; see ``noteHealing()``.
+    var agreementDue: Instant
+    var legacies: [LegacyServer] = []
+    /// Sites that never come back.
+    var lostSites: Set<Int> = []
     var nextAct: Instant
 
     // What the checks remember.
     var everPublished: [UserID: Set<NaiveModel.Look>] = [:]
     var lastTruth: [UserID: NaiveModel.Look] = [:]
+    var lastTruthChange: [UserID: Instant] = [:]
     var truthChanged: Instant
     var isAccessUnchecked = true
 
@@ -113,7 +127,10 @@ public struct World: Sendable {
         model = NaiveModel(limits: climate.presence)
         nextAct = now
         truthChanged = now
+        fairSince = now
+        agreementDue = now
         for site in 0..<servers { try populate(site) }
+        for number in 0..<climate.legacyServers { try populateLegacy(number) }
         for site in 0..<servers {
             start(site)
             if let holds = climate.serverHolds { agenda.plan(.doom(site: site), at: now + generator.about(holds)) }
@@ -126,6 +143,8 @@ public struct World: Sendable {
     private mutating func populate(_ site: Int) throws {
         let server = try ServerName(parsing: "s\(site).example")
         sites.append(Site(name: server))
+        let error = climate.clockErrorMilliseconds
+        sites[site].clockOffset = error > 0 ? Int64.random(in: -error...error, using: &generator) : 0
         if climate.noticeMilliseconds > 0 {
             sites[site].noticeDelay = Int64.random(in: 0...climate.noticeMilliseconds, using: &generator)
         }
@@ -150,6 +169,7 @@ public struct World: Sendable {
         for user in users { perform(.userKnown(user), at: site(of: user)) }
         for room in rooms {
             for user in users where generator.happens(250) { join(user, room) }
+            for user in legacies.flatMap(\.users) where generator.happens(500) { join(user, room) }
         }
         for observer in users {
             for observed in users where observed != observer && generator.happens(600) {
@@ -186,26 +206,41 @@ public struct World: Sendable {
         for site in sites.indices where climate.serverHolds != nil && generator.happens(500) {
             if sites[site].instance != nil { kill(site) }
         }
+        if climate.serverHolds != nil, generator.happens(climate.staysDown) {
+            let site = Int.random(in: sites.indices, using: &generator)
+            if sites[site].instance != nil { kill(site) }
+            lostSites.insert(site)
+        }
         climate.heal()
-        failedLinks = []
-        for site in sites.indices {
+        lostWays = []
+        isHealed = true
+        fairSince = now
+        // What the network still holds comes out of it.
+        agenda.hurry({ if case .arrival = $0 { true } else { false } }, by: now + .seconds(1))
+        for site in sites.indices where !lostSites.contains(site) {
             sites[site].isDoomed = false
             if sites[site].instance == nil { start(site) }
         }
+        noteHealing()
         for client in clients.indices where generator.happens(700) { openStream(client) }
         check()
     }
 
-    /// Quiet for as long as the slowest retry takes, and on until the truth has not changed for a while.
+    /// Quiet until everybody must agree, and on until the truth has not changed for a while. Who does not agree then is
+    /// a fault.
     public mutating func calmDown() {
-        let federation = climate.federation
-        run(for: federation.retryLimit * 1.25 + federation.batchStretch + .minutes(2), quiet: true)
-        let settling = federation.batchStretch + .seconds(30)
+        let settling = climate.federation.batchStretch + .seconds(5)
+        run(for: .milliseconds(max(settling.inMilliseconds, agreementDue.milliseconds(since: now))), quiet: true)
+        // Of whom nothing new was to be said for as long as a batch takes.
+        let early = faults.isEmpty ? sightsInDoubt(unchangedSince: now.advanced(by: .zero - settling)) : []
+        for doubt in early { fault("in doubt too long: \(doubt)") }
         while faults.isEmpty, truthChanged + settling > now { run(for: .seconds(10), quiet: true) }
+        guard faults.isEmpty, !legacies.isEmpty else { return }
+        run(for: LegacyServer.forgetsAfter + .minutes(2), quiet: true)
     }
 
     private func nextInstant(quiet: Bool) -> Instant? {
-        var candidates = sites.compactMap { $0.instance?.nextDeadline }
+        var candidates = sites.indices.compactMap { nextDeadline(of: $0) }
         if let next = agenda.next { candidates.append(next) }
         if !quiet { candidates.append(nextAct) }
         return candidates.min()
@@ -213,9 +248,9 @@ public struct World: Sendable {
 
     private mutating func meetDeadlines() {
         for site in sites.indices {
-            guard let deadline = sites[site].instance?.nextDeadline, deadline <= now else { continue }
+            guard let deadline = nextDeadline(of: site), deadline <= now else { continue }
             submit(.deadlineReached, to: site)
-            if let next = sites[site].instance?.nextDeadline, next <= now {
+            if let next = nextDeadline(of: site), next <= now {
                 fault("\(sites[site].name) met its deadline, and its next one is \(next), not after \(now)")
             }
         }
