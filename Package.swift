@@ -134,7 +134,8 @@ let package = Package(
             name: "presence-lab",
             dependencies: [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceStore", "PresenceTestKit", argumentParser, crypto, nioCore, nioPosix, nioSSL,
+                "PresenceRuntime", "PresenceStore", "PresenceTestKit", argumentParser, crypto, heap, nioCore, nioPosix,
+                nioSSL,
             ],
             swiftSettings: strict),
 
@@ -185,8 +186,8 @@ let package = Package(
         tests(
             "LiveTests",
             [
-                "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel", "presence-lab",
-                "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
+                "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel",
+                "presence-lab", "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
             ]),
     ]
 )

@@ -7,7 +7,7 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put or --transactions all are measured. The servers are child processes on \
+            Without --population, --engine, --put, --transactions or --flood all are measured. The servers are child processes on \
             loopback with folders of their own; nothing else is touched.
             """)
 
@@ -22,6 +22,12 @@ struct MeasureCommand: AsyncParsableCommand {
 
     @Flag(help: "Signed presence transactions over TLS.")
     var transactions = false
+
+    @Flag(help: "Servers that do not answer: three and a half minutes, whatever --seconds says.")
+    var flood = false
+
+    @Option(help: "With --flood: how many, 1 to 20000.")
+    var floodServers = 10_000
 
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
@@ -41,11 +47,12 @@ struct MeasureCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...600).contains(seconds) else { throw ValidationError("--seconds must be 1 to 600") }
         guard (1...256).contains(connections) else { throw ValidationError("--connections must be 1 to 256") }
+        guard (1...20_000).contains(floodServers) else { throw ValidationError("--flood-servers must be 1 to 20000") }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
 
     func run() async throws {
-        let all = !population && !engine && !put && !transactions
+        let all = !population && !engine && !put && !transactions && !flood
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -74,6 +81,7 @@ struct MeasureCommand: AsyncParsableCommand {
                 presenced: executable, seconds: seconds, connections: connections, pipeline: pipeline)
             report(try await load.measure())
         }
+        if flood || all { report(try await FloodLoad(presenced: executable, servers: floodServers).measure()) }
         guard json else { return }
         let document: JSONValue = [
             "machine": [

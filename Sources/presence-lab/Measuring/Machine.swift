@@ -26,6 +26,8 @@ struct ProcessUse: Sendable {
     var cpuSeconds: Double
     /// The most memory it ever had.
     var peakMemoryBytes: Double
+    /// What it has at this moment.
+    var memoryBytes: Double
 
     /// What this process has in memory at this moment.
     static var residentBytes: Int {
@@ -44,7 +46,11 @@ struct ProcessUse: Sendable {
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
         cpuSeconds = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
         let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
-        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        peakMemoryBytes = (peak?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) * 1024
+        func bytes(_ key: String) -> Double {
+            let line = status.split(separator: "\n").first { $0.hasPrefix(key) }
+            return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Double($0) } ?? 0) * 1024
+        }
+        peakMemoryBytes = bytes("VmHWM:")
+        memoryBytes = bytes("VmRSS:")
     }
 }
