@@ -158,6 +158,9 @@ struct Connector: Sendable {
     private static func failure(_ error: any Error, for name: String, at place: String) -> ConnectFailure {
         switch error {
         case ChannelError.connectTimeout: .timedOut(at: place)
+        // The error's own cases do not tell this from a certificate that is refused.
+        case NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("EOF during handshake"):
+            .unreachable("it closed the connection while TLS was agreed", at: place)
         case let error as NIOSSLError: .certificate("no TLS for \(name): \(error)", at: place)
         case let error as NIOSSLExtraError: .certificate("no TLS for \(name): \(error)", at: place)
         case let error as IOError: .unreachable("\(error)", at: place)
