@@ -19,6 +19,8 @@ struct Acquaintance: Sendable {
     var toldUnaskedUntil = Instant.epoch
     /// Local users whom someone there could see at the last look.
     var audience: Set<UserID> = []
+    /// Those of them who were seen by large rooms only.
+    var seenWidely: Set<UserID> = []
     /// Failures in a row, and when the wait for the next try ends at the latest.
     var failures = 0
     var retryAt: Instant?

@@ -117,6 +117,8 @@ struct Climate: Sendable {
         sociability = generator.pick([1, 1, 4])
         clockErrorMilliseconds = generator.pick([0, 60_000, 9 * 3_600_000])
         legacyServers = generator.pick([0, 0, 1])
+        // In the fuller worlds rooms are large at times.
+        if legacyServers > 0, usersPerServer == 4 { presence.nearRoomLimit = 4 }
     }
 
     /// Whether nothing ever goes wrong between servers.

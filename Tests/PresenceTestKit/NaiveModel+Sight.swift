@@ -49,6 +49,16 @@ extension NaiveModel {
         }
     }
 
+    /// Whether someone at `server` may see the user by leave, or by a room that is not too large.
+    func isNear(_ server: ServerName, to user: UserID) -> Bool {
+        let theirs = consents[user] ?? [:]
+        if theirs.contains(where: { $0.key.isHosted(by: server) && $0.value.state == .granted }) { return true }
+        return (rooms[user.server] ?? [:]).contains { room, members in
+            !limits.excludedRooms.contains(room) && members.contains(user) && members.count <= limits.nearRoomLimit
+                && members.contains { $0.isHosted(by: server) && theirs[$0]?.state != .blocked }
+        }
+    }
+
     /// Whether a server has a reason to keep anything of another server's user.
     func isOfConcern(_ user: UserID, to server: ServerName) -> Bool {
         entries.contains { $0.key.isHosted(by: server) && $0.value[user] != nil }

@@ -138,7 +138,7 @@ extension World {
         guard climate.isFair, fairSince + LegacyServer.forgetsAfter < now else { return }
         let name = legacies[number].name
         for (user, held) in legacies[number].held.sorted(by: { $0.key < $1.key }) {
-            guard !isGone(user.server), held.presence.state != .offline, model.isAudience(name, of: user),
+            guard !isGone(user.server), held.presence.state != .offline, model.isNear(name, to: user),
                 truth(of: user).state != .offline
             else { continue }
             if held.at + LegacyServer.forgetsAfter <= now { fault("\(name) forgot \(user), who is \(truth(of: user))") }
@@ -153,7 +153,7 @@ extension World {
         var found: [String] = []
         for number in legacies.indices {
             let legacy = legacies[number]
-            for user in users where !isGone(user.server) && model.isAudience(legacy.name, of: user) {
+            for user in users where !isGone(user.server) && model.isNear(legacy.name, to: user) {
                 let truth = truth(of: user)
                 let believed = legacy.state(of: user, at: now)
                 if believed != truth.state { found.append("\(user) is \(truth); to \(legacy.name): \(believed)") }

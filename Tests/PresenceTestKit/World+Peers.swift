@@ -174,6 +174,12 @@ extension World {
             for user in audience.subtracting(peer.audience) where sites[site].instance != nil {
                 peer.given[user] = max(peer.given[user] ?? now, now + federation.promise)
             }
+            let seenWidely = audience.filter { !model.isNear(server, to: $0) }
+            // Of those who are far, nothing is promised to who has not asked.
+            if peer.dialect != .capable {
+                for user in seenWidely.subtracting(peer.seenWidely) { peer.given[user] = nil }
+            }
+            peer.seenWidely = seenWidely
             peer.audience = audience
             sites[site].peers[server] = peer
         }
@@ -203,6 +209,10 @@ extension World {
             if message.reminder?.held != nil, !isLive(site, with: server) { accuse("reminds without interest") }
             if message.reminder != nil, peer.dialect != .capable { accuse("reminds who does not understand it") }
             if peer.isSilent, !isEmpty { accuse("says more than a reminder to who is silent") }
+            for report in message.push where peer.dialect != .capable {
+                let isPromised = peer.given[report.user].map { now < $0 } ?? false
+                if !isPromised, !model.isNear(server, to: report.user) { accuse("tells of \(report.user), who is far") }
+            }
             guard peer.dialect == .capable else { continue }
             for report in message.push {
                 let isPromised = max(peer.given[report.user] ?? .epoch, peer.toldUnaskedUntil) > now

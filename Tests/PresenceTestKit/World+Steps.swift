@@ -124,6 +124,10 @@ extension World {
         var records: [PresenceInstance.Record] = []
         for case .save(let record) in effects { records.append(record) }
         if !records.isEmpty { sites[site].journal.append(records, at: now) }
+        for case .federation(.peerForgotten(let server)) in records {
+            // How it speaks is found out anew.
+            sites[site].peers[server]?.dialect = .unheard
+        }
         notePublished(at: site)
         // Somebody wants to know, be it for a moment.
         let asks = records.contains { record in
