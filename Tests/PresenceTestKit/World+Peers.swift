@@ -76,9 +76,10 @@ extension World {
     }
 
     mutating func noteDispatched(_ transaction: OutgoingTransaction, from site: Int) {
-        noteWord(of: transaction, from: site)
+        let isNew = sites[site].sent[transaction.destination]?.id != transaction.id
+        noteWord(of: transaction, from: site, isNew: isNew)
         sites[site].peers[transaction.destination]?.lastSent = now
-        guard sites[site].sent[transaction.destination]?.id != transaction.id else { return }
+        guard isNew else { return }
         for report in transaction.messages.flatMap(\.push) {
             sites[site].peers[transaction.destination]?.told[report.user] = NaiveModel.Look(report.presence).withoutAge
         }
@@ -107,15 +108,15 @@ extension World {
         sites[site].peers[transaction.destination, default: Acquaintance()].lastHeard = now
         sites[site].peers[transaction.destination]?.failures = 0
         sites[site].peers[transaction.destination]?.retryAt = nil
-        noteWord(of: transaction, from: site)
+        noteWord(of: transaction, from: site, isNew: false)
     }
 
     /// A push is a promise, and a reminder renews all of them: when they leave, and when they are known to have arrived.
-    private mutating func noteWord(of transaction: OutgoingTransaction, from site: Int) {
+    private mutating func noteWord(of transaction: OutgoingTransaction, from site: Int, isNew: Bool) {
         var peer = sites[site].peers[transaction.destination] ?? Acquaintance()
         let until = now + federation.promise
         for report in transaction.messages.flatMap(\.push)
-        where peer.given[report.user] != nil || peer.dialect == .unheard
+        where peer.given[report.user] != nil || (isNew && peer.dialect == .unheard)
             || isNewcomer(report.user, to: transaction.destination, from: site)
         {
             peer.given[report.user] = until
@@ -269,7 +270,8 @@ extension World {
             guard let since = peer.liveSince else { continue }
             // Who asked to be left alone is not asked meanwhile.
             let last = max(since, peer.lastHeard ?? .epoch, sites[site].embargo[other.name] ?? .epoch)
-            let due = last + federation.shortWatchdog * federation.silentAfter
+            // Interest may have ended and begun anew within one step, and the watchdogs with it: once more as long.
+            let due = last + federation.shortWatchdog * (2 * federation.silentAfter)
             guard due <= now || peer.isSilent else { continue }
             if !peer.isSilent { fault("\(name) heard nothing of \(other.name) until \(due), and waits") }
             for user in other.residents where sites[site].wanted.contains(user) {
