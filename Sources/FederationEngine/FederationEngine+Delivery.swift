@@ -62,7 +62,7 @@ extension FederationEngine {
             peers[number].optedOutUntil = now + configuration.optOutLasts
             wait = .zero
         }
-        peers[number].retryAt = wait == .zero ? nil : now + wait
+        peers[number].retryAt = wait == .zero ? nil : gathered(now + wait, at: now)
         remember(number, into: &effects)
         rearm(number, at: now)
     }
@@ -94,7 +94,9 @@ extension FederationEngine {
                 }
             }
             if peers[number].dialect != .legacy {
-                for user in message.poll where isWanted(user) { peers[number].toPoll.insert(user) }
+                for user in message.poll where isWanted(user) && !peers[number].leaving.contains(user) {
+                    peers[number].toPoll.insert(user)
+                }
                 for user in message.unpoll where !isWanted(user) { peers[number].toUnpoll.insert(user) }
             }
             // Interest may have ended meanwhile.
@@ -118,7 +120,15 @@ extension FederationEngine {
         var milliseconds = Double(configuration.retryFirst.inMilliseconds)
         let limit = Double(configuration.retryLimit.inMilliseconds)
         for _ in 1..<max(failures, 1) where milliseconds < limit { milliseconds *= configuration.retryFactor }
+        milliseconds = min(milliseconds, limit)
         let jitter = Double.random(in: -1...1, using: &generator) * configuration.retryJitter
-        return .milliseconds(Int64(min(milliseconds, limit) * (1 + jitter)))
+        return .milliseconds(Int64(milliseconds * (1 + jitter)))
+    }
+
+    /// Those that wait for long are tried where a second begins: of thousands that do not answer, each would else
+    /// wake everything for itself.
+    private func gathered(_ instant: Instant, at now: Instant) -> Instant {
+        guard instant.milliseconds(since: now) >= 5_000 else { return instant }
+        return Instant(millisecondsSinceEpoch: (instant.millisecondsSinceEpoch + 999) / 1_000 * 1_000)
     }
 }

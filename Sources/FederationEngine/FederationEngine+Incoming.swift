@@ -102,7 +102,9 @@ extension FederationEngine {
             }
             tally.statesReceived += 1
             peers[number].counts.statesReceived += 1
-            guard isLatest(report.user, index), isWelcome(report.user, number, at: now) else { continue }
+            guard isLatest(report.user, index), isWelcome(report.user, number, at: now, into: &effects) else {
+                continue
+            }
             // A legacy server says offline once and never refreshes it: nothing to wait for.
             let isForGood = peers[number].dialect != .capable && report.presence.state == .offline
             effects.append(
@@ -113,8 +115,15 @@ extension FederationEngine {
     }
 
     /// A server that takes part tells of whom it was asked, and of whom it thinks that we might: we say so if not.
-    private mutating func isWelcome(_ user: UserID, _ number: Int, at now: Instant) -> Bool {
-        guard peers[number].dialect == .capable, interestNumbers[user] == nil else { return true }
+    private mutating func isWelcome(
+        _ user: UserID, _ number: Int, at now: Instant, into effects: inout [Effect]
+    ) -> Bool {
+        guard peers[number].dialect == .capable else { return true }
+        if let place = interestNumbers[user] {
+            guard peers[number].leaving.contains(user) else { return true }
+            // To wait longer would cost the other side more than it saves here.
+            letGo(place, into: &effects)
+        }
         tally.unwantedStates += 1
         if peers[number].toUnpoll.count < configuration.unpollsPerServer {
             peers[number].toUnpoll.insert(user)

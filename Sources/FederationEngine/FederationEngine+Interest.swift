@@ -13,6 +13,7 @@ extension FederationEngine {
             peers[peer].wantedCount += 1
         }
         peers[peer].toUnpoll.remove(user)
+        peers[peer].leaving.remove(user)
         defer { rearm(peer, at: now) }
         // Back within the grace: the other side never knew that nobody cared.
         if wasFading, knows, let until = interests[number].until, now < until {
@@ -54,15 +55,31 @@ extension FederationEngine {
         case .wanted:
             ask(number, at: now, into: &effects)
         case .fading:
-            effects.append(.save(.promiseAskedEnded(user)))
-            if peers[peer].dialect != .legacy {
-                if peers[peer].toPoll.remove(user) == nil { peers[peer].toUnpoll.insert(user) }
-                openWindow(peer, at: now)
-                effects.append(.remoteLapsed(user, .notAsked))
+            if peers[peer].isLive, !peers[peer].isSilent, let until = interests[number].until, now < until {
+                // There will be a transaction soon anyway, a reminder at the latest.
+                peers[peer].toPoll.remove(user)
+                peers[peer].closeEmptyWindow()
+                peers[peer].leaving.insert(user)
+                interestDeadlines.set(number, to: until)
+            } else {
+                letGo(number, into: &effects)
+                if !peers[peer].toUnpoll.isEmpty { openWindow(peer, at: now) }
             }
-            removeInterest(number)
         }
         rearm(peer, at: now)
+    }
+
+    /// Nobody cares, and the other side is told with the next transaction.
+    mutating func letGo(_ number: Int, into effects: inout [Effect]) {
+        let user = interests[number].user
+        let peer = interests[number].peer
+        effects.append(.save(.promiseAskedEnded(user)))
+        peers[peer].leaving.remove(user)
+        if peers[peer].dialect != .legacy {
+            if peers[peer].toPoll.remove(user) == nil { peers[peer].toUnpoll.insert(user) }
+            effects.append(.remoteLapsed(user, .notAsked))
+        }
+        removeInterest(number)
     }
 
     private mutating func ask(_ number: Int, at now: Instant, into effects: inout [Effect]) {

@@ -203,6 +203,9 @@ extension FederationEngine {
         let asks = isLast || !exchange.contains(.polls)
         let names = asks ? configuration.pollsPerEDU * limit : 0
         let polls = takeNames(from: \.toPoll, names, number)
+        for user in peers[number].leaving.sorted() {
+            if let place = interestNumbers[user] { letGo(place, into: &effects) }
+        }
         let unpolls = takeNames(from: \.toUnpoll, names, number)
         var messages = fill(reports, polls, unpolls)
         let isQuiet = peers[number].watch.map { watch in

@@ -10,6 +10,10 @@ extension FederationEngine {
             peers[number].watch = Peer.Watch(since: now, longDue: now + phase)
         } else if !isLive, peers[number].watch != nil {
             peers[number].watch = nil
+            // No reminder takes the word along any more.
+            for user in peers[number].leaving.sorted() {
+                if let place = interestNumbers[user] { interestDeadlines.set(place, to: now) }
+            }
             // Nothing is left to compare; what the other side believes wrongly is still put right.
             if peers[number].exchange == .reminder || peers[number].exchange == .full {
                 peers[number].exchange = []

@@ -99,6 +99,8 @@ struct Peer: Sendable {
     var owed: Set<UserID> = []
     var toPoll: Set<UserID> = []
     var toUnpoll: Set<UserID> = []
+    /// Nobody cares any more, and the next transaction, whatever its cause, says so.
+    var leaving: Set<UserID> = []
     /// Unlike states these are kept as they came, and told for certain.
     var permissions = PermissionQueue()
     var exchange: Exchange = []

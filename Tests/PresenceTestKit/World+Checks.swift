@@ -163,7 +163,10 @@ extension World {
         for message in transaction.permissions where message.source != name || message.destination != destination {
             fault("\(name) tells \(destination) \(message)")
         }
-        if !isRetry { checkInterest(in: transaction, from: site) }
+        if !isRetry {
+            checkInterest(in: transaction, from: site)
+            noteAsked(in: transaction, from: site)
+        }
         for message in transaction.messages {
             let count = message.push.count
             if count > climate.federation.statesPerEDU {

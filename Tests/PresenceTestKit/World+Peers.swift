@@ -140,7 +140,8 @@ extension World {
     private func longestWait(afterFailures failures: Int) -> Duration {
         var wait = federation.retryFirst
         for _ in 1..<max(failures, 1) where wait < federation.retryLimit { wait = wait * 2 }
-        return min(wait, federation.retryLimit) * 1.2
+        // Up to where a second begins.
+        return min(wait, federation.retryLimit) * 1.2 + .seconds(1)
     }
 
     /// When, at the latest, everybody is to agree: a batch, a short watchdog and one wait after the network healed, and
@@ -191,6 +192,12 @@ extension World {
     }
 
     // MARK: What must hold
+
+    /// Whoever is not named where everything is asked is let go: until asked for anew they stay as they were said.
+    mutating func noteAsked(in transaction: OutgoingTransaction, from site: Int) {
+        guard transaction.messages.contains(where: { $0.reminder?.isComplete ?? false }) else { return }
+        sites[site].peers[transaction.destination]?.said.formIntersection(transaction.messages.flatMap(\.poll))
+    }
 
     /// No message to a server without interest.
     mutating func checkInterest(in transaction: OutgoingTransaction, from site: Int) {

@@ -12,6 +12,13 @@ struct Connection: Sendable {
     fileprivate let channel: any Channel
     fileprivate let handler: NIOLoopBound<ExchangeCarrier>
 
+    fileprivate init(_ route: ServerRoute, _ channel: any Channel, _ handler: NIOLoopBound<ExchangeCarrier>) {
+        host = route.host
+        certificateName = route.certificateName
+        self.channel = channel
+        self.handler = handler
+    }
+
     var id: ObjectIdentifier { ObjectIdentifier(channel) }
 
     var isOpen: Bool { channel.isActive }
@@ -123,31 +130,25 @@ struct Connector: Sendable {
         defer { timer.cancel() }
         // An address is no name for TLS to send; the certificate is then checked against the address.
         let tlsName = IPAddress(parsing: route.certificateName) == nil ? route.certificateName : nil
-        let bootstrap = ClientBootstrap(group: loop).connectTimeout(limit).channelInitializer {
-            [tls, idleLimit] channel in
-            channel.eventLoop.makeCompletedFuture {
-                let pipeline = channel.pipeline.syncOperations
-                try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: tlsName))
-                try pipeline.addHTTPClientHandlers()
-                try pipeline.addHandler(ExchangeCarrier(established: established, idleLimit: TimeAmount(idleLimit)))
-            }
-        }
         do {
             let socket = try SocketAddress(ipAddress: "\(address)", port: port)
-            let channel = try await bootstrap.connect(to: socket).get()
-            do {
-                try await established.futureResult.get()
-            } catch {
-                channel.close(promise: nil)
-                throw error
+            // One future for all of it, and TLS only where something listens: thousands of tries may find nothing.
+            let connection = ClientBootstrap(group: loop).connectTimeout(limit).connect(to: socket).flatMap {
+                [tls, idleLimit] channel in
+                let carrier = ExchangeCarrier(established: established, idleLimit: TimeAmount(idleLimit))
+                do {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: tlsName))
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(carrier)
+                } catch {
+                    established.fail(error)
+                }
+                let handler = NIOLoopBound(carrier, eventLoop: channel.eventLoop)
+                established.futureResult.whenFailure { _ in channel.close(promise: nil) }
+                return established.futureResult.map { Connection(route, channel, handler) }
             }
-            let handler = try await channel.eventLoop.submit {
-                NIOLoopBound(
-                    try channel.pipeline.syncOperations.handler(type: ExchangeCarrier.self),
-                    eventLoop: channel.eventLoop)
-            }.get()
-            return Connection(
-                host: route.host, certificateName: route.certificateName, channel: channel, handler: handler)
+            return try await connection.get()
         } catch {
             // Nobody waits for it any more, and a promise must not be forgotten.
             established.fail(error)
