@@ -104,6 +104,15 @@ let package = Package(
             dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", grdb],
             swiftSettings: strict),
 
+        .target(
+            name: "HomeserverLink",
+            dependencies: [
+                "ClientGateway", "FederationEngine", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine",
+                "PresenceModel", "PresenceRuntime", asyncHTTPClient, crypto, hummingbirdCore, httpTypes, logging,
+                nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+
         // For developers.
         .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
         .target(
@@ -122,11 +131,10 @@ let package = Package(
         .executableTarget(
             name: "presenced",
             dependencies: [
-                "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "LoopbackTLS",
-                "MatrixFederation",
-                "MatrixHTTP",
-                "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", argumentParser,
-                asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,
+                "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "HomeserverLink",
+                "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceRuntime", "PresenceStore", argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS,
+                lifecycle, logging, nioCore, nioFoundationCompat,
                 nioPosix, nioSSL, yams,
             ],
             swiftSettings: strict),
@@ -175,6 +183,13 @@ let package = Package(
                 "FederationEngine", "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine",
                 "PresenceModel", "PresenceRuntime", httpTypes, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix,
                 nioSSL,
+            ]),
+        tests(
+            "HomeserverLinkTests",
+            [
+                "ClientGateway", "FederationEngine", "HomeserverLink", "LoopbackTLS", "MatrixFederation", "MatrixHTTP",
+                "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit", asyncHTTPClient,
+                crypto, hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("TidyTests", []),
         tests(

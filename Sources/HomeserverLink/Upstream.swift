@@ -1,0 +1,144 @@
+import AsyncHTTPClient
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// The connections to our homeserver.
+///
+/// Everything that is said to the homeserver goes through one of these: passed-through requests, look-ups of tokens,
+/// and questions of our own. Redirections are not followed and bodies are not unpacked. One ``send(_:)`` takes one
+/// connection until the last byte of its answer was read or the body was let go.
+public final class Upstream: Sendable {
+    /// Where the homeserver is, and how long it may take.
+    public struct Configuration: Sendable {
+        /// Where the homeserver listens.
+        public var origin: HomeserverOrigin
+        /// PEM certificates that are trusted beside the system's.
+        public var extraAuthorities: String?
+        /// For a connection to stand.
+        public var connectTimeout: Duration = .seconds(10)
+        /// For the head of an answer, and for each further part of its body; a long-poll has its own wait on top.
+        public var timeout: Duration = .seconds(60)
+        /// The most connections at once, of prompt requests and of long-polls each; what comes on top waits for a
+        /// free one, at most the time-out.
+        public var connections = 16_384
+        /// A connection that nobody used for this long is closed: sooner than a homeserver does, so that no request
+        /// goes into a connection that is being closed.
+        public var idleConnectionTimeout: Duration = .seconds(15)
+
+        /// The defaults above.
+        public init(origin: HomeserverOrigin) { self.origin = origin }
+    }
+
+    /// One request to the homeserver.
+    public struct Call: Sendable {
+        /// In upper case.
+        public var method: String
+        /// Path and query, byte for byte as they are to stand on the request line.
+        public var target: String
+        /// Without those that belong to the connection: `Host`, where it is left out, and the length are put in.
+        public var headers: HTTPFields
+        /// `nil` for none.
+        public var body: HTTPClientRequest.Body?
+        /// How long the homeserver was asked to wait, for a long-poll; `nil` for everything else.
+        public var wait: Duration?
+
+        /// A request without a body.
+        public init(_ method: String, _ target: String, headers: HTTPFields = [:], wait: Duration? = nil) {
+            self.method = method
+            self.target = target
+            self.headers = headers
+            self.wait = wait
+        }
+    }
+
+    /// What the homeserver answers; the body comes as it is read, and throws where it breaks off.
+    public struct Reply: Sendable {
+        /// The HTTP status code.
+        public var status: Int
+        /// All of them, also those that belong to the connection.
+        public var headers: HTTPFields
+        /// The raw bytes, as compressed as they came. Letting it go, or cancelling the task that reads it, closes the
+        /// connection.
+        public var body: HTTPClientResponse.Body
+
+        /// An answer as given; others than those of ``Upstream/send(_:)`` are for tests.
+        public init(status: Int, headers: HTTPFields = [:], body: HTTPClientResponse.Body = .init()) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
+
+        /// The whole body.
+        /// - Throws: ``UpstreamError`` with `broken`, also for more than `limit` bytes.
+        public func bytes(limit: Int) async throws(UpstreamError) -> [UInt8] {
+            do {
+                return Array((try await body.collect(upTo: limit)).readableBytesView)
+            } catch {
+                throw UpstreamError(error, whileReading: true)
+            }
+        }
+    }
+
+    /// The longest wait of a long-poll: what asks for more gets 504 after this.
+    public static let longPollLimit: Duration = .seconds(3600)
+
+    private let configuration: Configuration
+    private let prompt: HTTPClient
+    private let patient: HTTPClient
+    private let url: String
+
+    /// Connects when there is something to say.
+    /// - Throws: `NIOSSLError` if the extra authorities cannot be read.
+    public init(_ configuration: Configuration, group: any EventLoopGroup) throws {
+        self.configuration = configuration
+        url = configuration.origin.text + "/"
+        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
+        settings.httpVersion = .http1Only
+        settings.timeout = .init(
+            connect: TimeAmount(configuration.connectTimeout), read: TimeAmount(configuration.timeout))
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
+        settings.connectionPool.idleTimeout = TimeAmount(configuration.idleConnectionTimeout)
+        settings.connectionPool.retryConnectionEstablishment = false
+        settings.http1_1ConnectionDebugInitializer = { RequestTarget.install(in: $0) }
+        if let path = configuration.extraAuthorities {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(path))]
+            settings.tlsConfiguration = tls
+        }
+        prompt = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+        settings.timeout.read = TimeAmount(Upstream.longPollLimit)
+        patient = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+    }
+
+    /// Asks, and returns with the head of the answer. Cancelling the task takes the request back.
+    /// - Throws: ``UpstreamError``.
+    public func send(_ call: Call) async throws(UpstreamError) -> Reply {
+        var request = HTTPClientRequest(url: url)
+        request.method = HTTPMethod(rawValue: call.method)
+        for field in call.headers { request.headers.add(name: field.name.rawName, value: field.value) }
+        request.headers.replaceOrAdd(name: RequestTarget.field, value: call.target)
+        request.body = call.body
+        let wait = min(call.wait ?? .zero, Upstream.longPollLimit)
+        let deadline = NIODeadline.now() + TimeAmount(wait + configuration.timeout)
+        let client = call.wait == nil ? prompt : patient
+        do {
+            let response = try await client.execute(request, deadline: deadline)
+            var headers = HTTPFields()
+            for (name, value) in response.headers {
+                guard let name = HTTPField.Name(name) else { continue }
+                headers.append(HTTPField(name: name, value: value))
+            }
+            return Reply(status: Int(response.status.code), headers: headers, body: response.body)
+        } catch {
+            throw UpstreamError(error, whileReading: false)
+        }
+    }
+
+    /// Closes every connection; nothing may be sent afterwards.
+    public func shutdown() async throws {
+        try await prompt.shutdown()
+        try await patient.shutdown()
+    }
+}
