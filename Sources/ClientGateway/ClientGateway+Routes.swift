@@ -9,17 +9,20 @@ extension ClientGateway {
     /// Where what is our own lies.
     static let own = "/_matrix/client/unstable/org.presenced"
 
-    /// The client endpoints.
+    /// The client endpoints of a server without a homeserver.
     public var routes: RouteTable {
-        RouteTable(statusRoutes + overrideRoutes + deviceRoutes + listRoutes + groupRoutes + contactRoutes)
+        RouteTable(
+            [Route("GET", "/_matrix/client/versions") { _ throws(MatrixErrorBody) in getVersions() }] + presenceRoutes)
+    }
+
+    /// All but what a homeserver serves as well.
+    public var presenceRoutes: [Route] {
+        statusRoutes + overrideRoutes + deviceRoutes + listRoutes + groupRoutes + contactRoutes
     }
 
     /// Presence under every prefix that clients use, and who may know that it is there.
     private var statusRoutes: [Route] {
-        var routes = [
-            Route("GET", "/_matrix/client/versions") { _ throws(MatrixErrorBody) in getVersions() },
-            Route("GET", "\(ClientGateway.own)/presence/stream", streamPresence),
-        ]
+        var routes = [Route("GET", "\(ClientGateway.own)/presence/stream", streamPresence)]
         for prefix in ClientGateway.prefixes {
             let path = "/_matrix/client/\(prefix)/presence/*/status"
             routes += [Route("GET", path, getPresenceStatus), Route("PUT", path, putPresenceStatus)]

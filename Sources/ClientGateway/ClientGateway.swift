@@ -47,7 +47,7 @@ public struct ClientGateway: Sendable {
 
     let server: ServerName
     let runtime: PresenceRuntime
-    let tokens: TokenSource
+    let tokens: any Authenticating
     let configuration: Configuration
     let ageGranularityMilliseconds: Int64
     let putRate: RequestRate<UserID>
@@ -55,7 +55,7 @@ public struct ClientGateway: Sendable {
 
     /// A gateway for the users of `server`; `clock` times the limit on changes.
     public init(
-        server: ServerName, runtime: PresenceRuntime, tokens: TokenSource, configuration: Configuration,
+        server: ServerName, runtime: PresenceRuntime, tokens: any Authenticating, configuration: Configuration,
         clock: any PresenceClock
     ) {
         self.server = server
@@ -68,21 +68,15 @@ public struct ClientGateway: Sendable {
     }
 
     /// Whose token the request carries, in the header or (as old clients and `EventSource` do) in the query.
-    /// - Throws: 401 in Synapse's words.
-    func authenticate(_ request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
-        var token = try request.bearerToken()
-        if token == nil { token = try request.queryValue("access_token") }
-        guard let token else { throw .noToken }
-        guard let key = tokens.authenticate(token) else {
-            throw MatrixErrorBody(.unknownToken, "Invalid access token passed.", softLogout: false)
-        }
-        return key
+    /// - Throws: 401 in Synapse's words, or what whoever knows the tokens answers.
+    func authenticate(_ request: MatrixRequest) async throws(MatrixErrorBody) -> DeviceKey {
+        try await tokens.caller(of: request).key
     }
 
     /// As ``authenticate(_:)``, for a request that changes something.
     /// - Throws: 401, or 429 for too many changes.
-    func authenticateChange(_ request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
-        let key = try authenticate(request)
+    func authenticateChange(_ request: MatrixRequest) async throws(MatrixErrorBody) -> DeviceKey {
+        let key = try await authenticate(request)
         try putRate.take(for: key.user)
         return key
     }
@@ -124,8 +118,8 @@ public struct ClientGateway: Sendable {
     /// - Throws: why it cannot be done, or 503 if it is not on disk.
     func perform(_ event: PresenceEngine.Event) async throws(MatrixErrorBody) {
         // Who has just got a token may be asked, before the engine has heard of them.
-        if case .entryAdded(_, let observed, _, _) = event, observed.isHosted(by: server), tokens.knows(observed) {
-            await runtime.submit(.presence(.userKnown(observed)))
+        if case .entryAdded(_, let observed, _, _) = event, observed.isHosted(by: server) {
+            if await tokens.knows(observed) { await runtime.submit(.presence(.userKnown(observed))) }
         }
         do {
             try await runtime.perform(event)

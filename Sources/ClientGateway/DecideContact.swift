@@ -8,13 +8,13 @@ import PresenceRuntime
 extension ClientGateway {
     /// `GET …/org.presenced/contact_policy` → 200, a rule for each of five states: MatrixWire/ContactPolicyBody.
     func getContactPolicy(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         return .json(ContactPolicyBody.encode(await runtime.read { engine, _ in engine.contactPolicy(of: key.user) }))
     }
 
     /// `PUT …/org.presenced/contact_policy` → 200, the policy that holds now: rules that are not named stay.
     func putContactPolicy(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let body = try ContactPolicyBody.decode(try await self.body(of: request))
         let policy = body.applied(to: await runtime.read { engine, _ in engine.contactPolicy(of: key.user) })
         try await perform(.contactPolicyChosen(key.user, policy))
@@ -26,7 +26,7 @@ extension ClientGateway {
     /// The caller is one of the two, and stands for the one that is left out. Of another server's user only that
     /// server knows: allowed, and not decided here.
     func checkContact(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let body = try ContactCheckBody.decode(try await self.body(of: request))
         let (from, to) = (body.from ?? key.user, body.to ?? key.user)
         guard from == key.user || to == key.user else {

@@ -9,7 +9,7 @@ extension ClientGateway {
     /// `PUT …/org.presenced/presence/interest`: `{"list":true}` or `{"groups"?,"users"?}`, `"timeout_ms"?` → 200
     /// `{"until_ts"}`. The list, and members of groups, are meant as they are at any time.
     func putInterest(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let body = try InterestBody.decode(try await self.body(of: request))
         let now = await runtime.read { _, now in now }
         let until = now.advanced(byMilliseconds: body.timeoutMilliseconds)
@@ -21,7 +21,7 @@ extension ClientGateway {
     /// `GET …/org.presenced/presence/interest` → 200 `{"list":true,"until_ts"}`, `{"groups","users","until_ts"}`, or
     /// `{"implied":true}` where the user's clients decide by being connected.
     func getInterest(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let held = await runtime.read { engine, now in
             engine.interest(of: key.user).flatMap { $0.until > now ? $0 : nil }
         }
@@ -42,7 +42,7 @@ extension ClientGateway {
 
     /// `DELETE …/org.presenced/presence/interest` → 200 `{}`: the user's clients decide again.
     func deleteInterest(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let now = await runtime.read { _, now in now }
         try await perform(.interestSet(key.user, nil, until: now))
         return .emptyObject

@@ -12,7 +12,7 @@ extension ClientGateway {
     /// A user of whom nothing is known looks as Synapse shows one, unless configured otherwise: offline, without an age.
     /// Spec: client-server API, presence; section 2.2 of the facts.
     func getPresenceStatus(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let forbidden = MatrixErrorBody(.forbidden, "You are not allowed to see their presence.")
         guard let observed = try user(in: request, at: 0) else { throw forbidden }
         if observed == key.user {

@@ -10,15 +10,21 @@ extension ClientGateway {
         let numbered = (1...15).map { "v1.\($0)" }
         let document: JSONValue = [
             "versions": .array((versions + numbered).map { .string($0) }),
-            "unstable_features": [
-                "org.matrix.msc3026.busy_presence": .bool(configuration.acceptsBusy),
-                "org.presenced.contact_policy": true,
-                "org.presenced.devices": true,
-                "org.presenced.presence_list": true,
-                "org.presenced.presence_stream": true,
-                "support.feline.msc4043.v1": true,
-            ],
+            "unstable_features": .object(unstableFeatures),
         ]
         return .json(CanonicalJSON.encode(document))
+    }
+
+    /// What is switched on of that which is in no version, for `unstable_features`.
+    public var unstableFeatures: JSONObject {
+        let features: JSONValue = [
+            "org.matrix.msc3026.busy_presence": .bool(configuration.acceptsBusy),
+            "org.presenced.contact_policy": true,
+            "org.presenced.devices": true,
+            "org.presenced.presence_list": true,
+            "org.presenced.presence_stream": true,
+            "support.feline.msc4043.v1": true,
+        ]
+        return features.object ?? JSONObject()
     }
 }

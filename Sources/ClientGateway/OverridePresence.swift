@@ -9,7 +9,7 @@ extension ClientGateway {
     /// `PUT …/presence/{userId}/override`: `{"presence_override","status_msg"?,"org.presenced.timeout_ms"?}` → 200
     /// `{}`, on disk by then. An empty `presence_override` ends the override.
     func putPresenceOverride(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateOwner(of: request)
+        let key = try await authenticateOwner(of: request)
         try putRate.take(for: key.user)
         let body = try PresenceOverrideBody.decode(
             try await self.body(of: request), allowsBusy: configuration.acceptsBusy)
@@ -25,21 +25,21 @@ extension ClientGateway {
     /// `GET …/presence/{userId}/override` → 200
     /// `{"presence_override","status_msg"?,"org.presenced.until_ts"?}`, with an empty `presence_override` for none.
     func getPresenceOverride(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateOwner(of: request)
+        let key = try await authenticateOwner(of: request)
         let override = await runtime.read { engine, _ in engine.ownState(of: key.user).override }
         return .json(PresenceOverrideBody.encode(override))
     }
 
     /// `DELETE …/presence/{userId}/override` → 200 `{}`, also if there was none.
     func deletePresenceOverride(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateOwner(of: request)
+        let key = try await authenticateOwner(of: request)
         try putRate.take(for: key.user)
         try await perform(.overrideSet(key, nil))
         return .emptyObject
     }
 
-    private func authenticateOwner(of request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
-        let key = try authenticate(request)
+    private func authenticateOwner(of request: MatrixRequest) async throws(MatrixErrorBody) -> DeviceKey {
+        let key = try await authenticate(request)
         guard try user(in: request, at: 0) == key.user else {
             throw MatrixErrorBody(.forbidden, "Can only see and set your own presence override")
         }

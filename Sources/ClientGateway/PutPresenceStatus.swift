@@ -9,7 +9,7 @@ extension ClientGateway {
     ///
     /// Spec: client-server API, presence; refusals as Synapse words them (section 2.2 of the facts).
     func putPresenceStatus(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         guard try user(in: request, at: 0) == key.user else {
             throw MatrixErrorBody(.forbidden, "Can only set your own presence state")
         }

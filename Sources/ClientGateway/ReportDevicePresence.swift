@@ -9,7 +9,7 @@ extension ClientGateway {
     /// `PUT …/org.presenced/devices/{deviceId}/presence`: `{"idle_ms"?,"active"?:true,"type"?}` → 200 `{}`, on disk by
     /// then. Only the device whose token it is.
     func putDevicePresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateDevice(of: request)
+        let key = try await authenticateDevice(of: request)
         try putRate.take(for: key.user)
         let report = try DeviceReportBody.decode(try await body(of: request))
         try await perform(.deviceReported(key, report))
@@ -18,7 +18,7 @@ extension ClientGateway {
 
     /// `DELETE …/org.presenced/devices/{deviceId}/presence` → 200 `{}`: takes back the type and the idleness.
     func deleteDevicePresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateDevice(of: request)
+        let key = try await authenticateDevice(of: request)
         try putRate.take(for: key.user)
         try await perform(.deviceReportWithdrawn(key))
         return .emptyObject
@@ -28,7 +28,7 @@ extension ClientGateway {
     /// `{"device_id","connected","listening","idle_ms"?,"last_active_ago"?,"type"?}`, any device of the caller; 404 for
     /// one that is neither connected nor has a type.
     func getDevicePresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let device = try? DeviceID(parsing: try request.capture(0))
         let (devices, now) = await runtime.read { engine, now in (engine.devices(of: key.user, at: now), now) }
         guard let view = devices.first(where: { $0.device == device }) else {
@@ -41,7 +41,7 @@ extension ClientGateway {
 
     /// `GET …/org.presenced/devices` → 200 `{"devices":[…]}`, in the order of their names.
     func getDevices(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let (devices, now) = await runtime.read { engine, now in (engine.devices(of: key.user, at: now), now) }
         var writer = JSONWriter()
         writer.beginObject()
@@ -53,8 +53,8 @@ extension ClientGateway {
         return .json(writer.bytes)
     }
 
-    private func authenticateDevice(of request: MatrixRequest) throws(MatrixErrorBody) -> DeviceKey {
-        let key = try authenticate(request)
+    private func authenticateDevice(of request: MatrixRequest) async throws(MatrixErrorBody) -> DeviceKey {
+        let key = try await authenticate(request)
         guard try request.capture(0) == key.device.text else {
             throw MatrixErrorBody(.forbidden, "Can only report the device of this access token")
         }

@@ -18,7 +18,7 @@ extension ClientGateway {
     /// says with `unavailable` that it is idle, and with `offline` that the stream is not to touch presence. The user's
     /// own event has keys for them alone: ``MatrixWire/PresenceContent``. Event shape: section 2.3 of the facts.
     func streamPresence(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let since = try request.queryValue("since")
         let timeout = try request.queryValue("timeout")
         let presence = try setPresence(in: request)
@@ -96,6 +96,8 @@ extension ClientGateway {
             let ticks = Task {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: configuration.streamKeepalive)
+                    guard !Task.isCancelled else { return }
+                    guard await mayStillCall(request) else { return stream.end() }
                     stream.wake()
                 }
             }
@@ -111,6 +113,16 @@ extension ClientGateway {
             await runtime.closeStream(stream.id)
             try await body.finish(nil)
         }
+    }
+
+    /// Whether the token is still good, as far as can be told: whoever logs out somewhere else is not told on.
+    private func mayStillCall(_ request: MatrixRequest) async -> Bool {
+        do throws(MatrixErrorBody) {
+            _ = try await authenticate(request)
+        } catch {
+            return error.status != 401 && error.status != 403
+        }
+        return true
     }
 
     private func writeEvents(

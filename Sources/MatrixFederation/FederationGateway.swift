@@ -39,7 +39,7 @@ public struct FederationGateway: Sendable {
     let configuration: Configuration
     let clock: any PresenceClock
     let logger: Logger
-    let isUser: @Sendable (UserID) -> Bool
+    let isUser: @Sendable (UserID) async -> Bool
     let notices = FailureNotices<FederationError.Code>()
     let rate: RequestRate<ServerName>
     let bodies: BodyBudget<ServerName>
@@ -51,7 +51,7 @@ public struct FederationGateway: Sendable {
     public init(
         server: ServerName, ownKeys: OwnKeys, keys: KeyRing, runtime: PresenceRuntime,
         configuration: Configuration, clock: any PresenceClock, logger: Logger,
-        isUser: @escaping @Sendable (UserID) -> Bool
+        isUser: @escaping @Sendable (UserID) async -> Bool
     ) {
         self.isUser = isUser
         self.server = server

@@ -75,7 +75,7 @@ extension FederationGateway {
     /// Who has just come to this server may be asked, before the engine has heard of them.
     private func introduceUsers(askedIn permissions: [PermissionMessage]) async {
         for message in permissions where message.kind == .invite && message.observed.isHosted(by: server) {
-            if isUser(message.observed) { await runtime.submit(.presence(.userKnown(message.observed))) }
+            if await isUser(message.observed) { await runtime.submit(.presence(.userKnown(message.observed))) }
         }
     }
 

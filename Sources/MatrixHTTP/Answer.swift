@@ -12,6 +12,7 @@ public struct Answer: Sendable {
         case empty
         case bytes(ByteBuffer)
         case written(Writing)
+        case passedOn(Writing)
     }
 
     /// The HTTP status code.
@@ -50,6 +51,16 @@ public struct Answer: Sendable {
             body: .written(writing))
     }
 
+    /// What another server answered, with its own header fields. `writing` writes the body as long as the fields say,
+    /// none for a `HEAD`, and ends it; what it throws closes the connection, so that half a body is not taken for a
+    /// whole one.
+    public static func passedOn(status: Int, headers: HTTPFields, _ writing: @escaping Writing) -> Answer {
+        Answer(status: status, headers: headers, body: .passedOn(writing))
+    }
+
+    /// Whether it is another server's, which says itself what browsers may do with it.
+    var isPassedOn: Bool { if case .passedOn = body { true } else { false } }
+
     func response(toHead: Bool) -> Response {
         var fields = headers
         var responseBody = ResponseBody()
@@ -61,6 +72,8 @@ public struct Answer: Sendable {
             if !toHead { responseBody = ResponseBody(byteBuffer: buffer) }
         case .written(let writing):
             if !toHead { responseBody = ResponseBody(writing) }
+        case .passedOn(let writing):
+            responseBody = ResponseBody(writing)
         }
         return Response(status: .init(code: status), headers: fields, body: responseBody)
     }

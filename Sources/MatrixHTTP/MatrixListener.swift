@@ -50,23 +50,29 @@ public struct MatrixListener: Sendable {
         let onListening = onListening
         let service = try server.buildServer(
             configuration: ServerConfiguration(address: address), eventLoopGroup: group, logger: quiet,
-            responder: { (request, writer: consuming ResponseWriter, _) in
-                let response = await MatrixListener.respond(to: request, routes: routes, origins: origins)
+            responder: { (request, writer: consuming ResponseWriter, channel) in
+                if request.headers[.expect]?.lowercased() == "100-continue" {
+                    try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+                }
+                let response = await MatrixListener.respond(
+                    to: MatrixRequest(request, on: channel), routes: routes, origins: origins)
                 try await writer.write(response: response.head, body: response.body)
             },
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) })
         try await service.run()
     }
 
-    private static func respond(to request: Request, routes: RouteTable, origins: Origins) async -> Response {
+    private static func respond(
+        to request: MatrixRequest, routes: RouteTable, origins: Origins
+    ) async -> Response {
         let answer: Answer
-        if origins == .any, request.head.method == .options {
+        if origins == .any, request.method == "OPTIONS", !routes.passesOn(request) {
             answer = .empty(status: 204)
         } else {
-            answer = await routes.answer(MatrixRequest(request))
+            answer = await routes.answer(request)
         }
-        var response = answer.response(toHead: request.head.method == .head)
-        if origins == .any {
+        var response = answer.response(toHead: request.method == "HEAD")
+        if origins == .any, !answer.isPassedOn {
             response.headers[.accessControlAllowOrigin] = "*"
             response.headers[.accessControlAllowMethods] = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
             response.headers[.accessControlAllowHeaders] =

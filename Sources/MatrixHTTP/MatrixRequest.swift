@@ -13,13 +13,31 @@ public struct MatrixRequest: Sendable {
     public let headers: HTTPFields
     /// The raw (still percent-encoded) path segments that the route left open, in their order.
     public internal(set) var captures: [Substring] = []
-    let body: RequestBody
+    /// The `Host` of the request.
+    public let authority: String?
+    /// The body as it comes in. May be read once, and by one reader at a time.
+    public let body: RequestBody
+    private let channel: (any Channel)?
 
-    init(_ request: Request) {
+    /// - Parameter channel: where it came in, if it came over a connection.
+    init(_ request: Request, on channel: (any Channel)? = nil) {
         method = request.head.method.rawValue
         target = request.head.path ?? "/"
         headers = request.headers
+        authority = request.head.authority
         body = request.body
+        self.channel = channel
+    }
+
+    /// The IP address at the other end of the connection: the client's, or that of a reverse proxy.
+    public var peerAddress: String? { channel?.remoteAddress?.ipAddress }
+
+    /// Comes when the client closes its connection.
+    public func hangup() async -> Hangup? {
+        guard let channel else { return nil }
+        return try? await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: HangupWatch.self).hangup
+        }.get()
     }
 
     /// The path without the query.
@@ -50,6 +68,15 @@ public struct MatrixRequest: Sendable {
             throw MatrixErrorBody(.missingToken, "Invalid Authorization header.")
         }
         return String(parts[1])
+    }
+
+    /// The access token, from the header or (as old clients and `EventSource` have it) from the query.
+    /// - Throws: 401 in Synapse's words if there is none.
+    public func accessToken() throws(MatrixErrorBody) -> String {
+        var token = try bearerToken()
+        if token == nil { token = try queryValue("access_token") }
+        guard let token else { throw .noToken }
+        return token
     }
 
     /// The percent-decoded segment that the route left open at `place`.

@@ -8,20 +8,26 @@ final class RequestReadLimit: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundOut = HTTPRequestPart
 
     private let limit: TimeAmount
+    private let isForEachPart: Bool
     private var isReading = false
     private var deadline: Scheduled<Void>?
 
-    /// - Parameter limit: from the end of a request's head to the end of its body.
-    init(_ limit: Duration) { self.limit = TimeAmount(limit) }
+    /// - Parameters:
+    ///   - limit: from the end of a request's head to the end of its body.
+    ///   - isForEachPart: the limit begins anew with every part of the body.
+    init(_ limit: Duration, forEachPart isForEachPart: Bool = false) {
+        self.limit = TimeAmount(limit)
+        self.isForEachPart = isForEachPart
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head: isReading = true
-        case .body: break
+        case .body:
+            if isForEachPart { stop() }
         case .end:
             isReading = false
-            deadline?.cancel()
-            deadline = nil
+            stop()
         }
         context.fireChannelRead(data)
     }
@@ -36,8 +42,12 @@ final class RequestReadLimit: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        stop()
+        context.fireChannelInactive()
+    }
+
+    private func stop() {
         deadline?.cancel()
         deadline = nil
-        context.fireChannelInactive()
     }
 }

@@ -50,26 +50,37 @@ public struct RouteTable: Sendable {
     }
 
     private let root: Node
+    private let otherwise: Route.Handle?
     /// Every route, in the order given.
     public let routes: [Route]
 
     /// The table of `routes`; a literal segment goes before an open one.
-    public init(_ routes: [Route]) {
+    /// - Parameter otherwise: answers what is for none of them; without it, such requests are refused.
+    public init(_ routes: [Route], otherwise: Route.Handle? = nil) {
         self.routes = routes
+        self.otherwise = otherwise
         root = Node(routes.map { (RouteTable.segments(of: $0.pattern[...])[...], $0) })
     }
 
     /// Answers the request, with a refusal in the standard form for whatever goes wrong.
     public func answer(_ request: MatrixRequest) async -> Answer {
         var request = request
-        guard let methods = find(&request) else { return .refusal(.unknownPath) }
-        let method = request.method == "HEAD" && methods["HEAD"] == nil ? "GET" : request.method
-        guard let handle = methods[method] else { return .refusal(.unknownMethod) }
+        let methods = find(&request)
+        let method = request.method == "HEAD" && methods?["HEAD"] == nil ? "GET" : request.method
+        guard let handle = methods?[method] ?? otherwise else {
+            return .refusal(methods == nil ? .unknownPath : .unknownMethod)
+        }
         do throws(MatrixErrorBody) {
             return try await handle(request)
         } catch {
             return .refusal(error)
         }
+    }
+
+    /// Whether the path is none of the table's own and ``answer(_:)`` gives the request to somebody else.
+    func passesOn(_ request: MatrixRequest) -> Bool {
+        var request = request
+        return otherwise != nil && find(&request) == nil
     }
 
     /// Every method and pattern, sorted.

@@ -66,6 +66,8 @@ public struct MatrixErrorBody: Error, Hashable, Sendable {
     public var softLogout: Bool?
     /// With ``MatrixErrorCode/limitExceeded``: when to come again.
     public var retryAfterMilliseconds: Int64?
+    /// The body as another server wrote it: sent as it is, in place of one made of the above.
+    public var original: [UInt8]?
 
     /// - Parameter status: the code's usual one if left out.
     public init(
@@ -79,8 +81,20 @@ public struct MatrixErrorBody: Error, Hashable, Sendable {
         self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 
+    /// What another server answered with `status`; `nil` if it is not of the standard form.
+    public init?(decoding body: [UInt8], status: Int) {
+        guard let value = try? JSONParser.lenient.parse(body).value, let code = value["errcode"]?.string else {
+            return nil
+        }
+        self.init(
+            MatrixErrorCode(rawValue: code), value["error"]?.string ?? "", status: status,
+            softLogout: value["soft_logout"]?.bool, retryAfterMilliseconds: value["retry_after_ms"]?.integer)
+        original = body
+    }
+
     /// `{"errcode":…,"error":…,"retry_after_ms"?:…,"soft_logout"?:…}`
     public func encode() -> [UInt8] {
+        if let original { return original }
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("errcode")

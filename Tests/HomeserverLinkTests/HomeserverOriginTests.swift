@@ -13,6 +13,6 @@ import Testing
         "http://a:70000", "http://a:", "http://[::1", "http://a b", "http://a//",
     ])
     func `is nothing else`(text: String) {
-        #expect(throws: HomeserverOrigin.Malformed()) { try HomeserverOrigin(parsing: text) }
+        #expect(throws: HomeserverOrigin.Malformed.self) { try HomeserverOrigin(parsing: text) }
     }
 }

@@ -9,7 +9,7 @@ extension ClientGateway {
     /// `GET …/org.presenced/presence/list/requests` → 200 `{"requests":[{"user_id","note"?,"since_ts"}]}`: those that
     /// wait, the oldest first.
     func getListRequests(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let waiting = await runtime.read { engine, _ in engine.requests(to: key.user) }
         var writer = JSONWriter(capacity: 64 + 128 * waiting.count)
         writer.beginObject()
@@ -35,7 +35,7 @@ extension ClientGateway {
     /// `POST …/org.presenced/presence/list/requests/{userId}/accept` → 200 `{}`; 404 if they did not ask. The body is
     /// not looked at.
     func acceptListRequest(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         try await perform(.requestAccepted(observed: key.user, observer: try somebody(in: request, at: 0)))
         return .emptyObject
     }
@@ -43,7 +43,7 @@ extension ClientGateway {
     /// `POST …/org.presenced/presence/list/requests/{userId}/deny` → 200 `{}`; 404 if they did not ask. They may ask
     /// again. The body is not looked at.
     func denyListRequest(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         try await perform(.requestDenied(observed: key.user, observer: try somebody(in: request, at: 0)))
         return .emptyObject
     }

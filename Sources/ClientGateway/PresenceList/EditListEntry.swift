@@ -8,7 +8,7 @@ import PresenceRuntime
 extension ClientGateway {
     /// `GET …/org.presenced/presence/list/{userId}` → 200, the entry as in ``getPresenceList(_:)``; 404 without one.
     func getListEntry(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         let observed = try somebody(in: request, at: 0)
         let (entry, now) = await entry(of: observed, on: key.user)
         guard let entry else { throw MatrixErrorBody(.noSuchEntry) }
@@ -20,7 +20,7 @@ extension ClientGateway {
     /// `PUT …/org.presenced/presence/list/{userId}`: `{"note"?,"acl"?,"groups"?}` → 200 `{"state"}`, on disk by then:
     /// asks to see the user, again if that was denied. Note and pointer are replaced; so are the groups, if given.
     func putListEntry(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let observed = try somebody(in: request, at: 0)
         let body = try PresenceListEntryBody.decode(try await self.body(of: request))
         if let wanted = body.groups {
@@ -36,7 +36,7 @@ extension ClientGateway {
     /// `DELETE …/org.presenced/presence/list/{userId}` → 200 `{}`, also without an entry. Whether the other sees the
     /// caller stays as it is.
     func deleteListEntry(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticateChange(request)
+        let key = try await authenticateChange(request)
         let observed = try somebody(in: request, at: 0)
         try await perform(.entryRemoved(observer: key.user, observed: observed))
         return .emptyObject

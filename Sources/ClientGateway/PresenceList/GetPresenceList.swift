@@ -11,7 +11,7 @@ extension ClientGateway {
     /// ``getPresenceStatus(_:)`` answers, and only of those whom the caller may see. Of those that are not known it
     /// says so.
     func getPresenceList(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         var group: GroupName?
         if let text = try request.queryValue("group") {
             guard let name = try? GroupName(parsing: text) else { throw .notAGroupName }

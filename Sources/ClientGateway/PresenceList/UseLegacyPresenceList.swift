@@ -9,7 +9,7 @@ extension ClientGateway {
     /// `GET /_matrix/client/r0/presence/list/{userId}` → 200 `[{"user_id","presence",…,"accepted":true}]`: those who
     /// accepted, in the order of names.
     func getLegacyPresenceList(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         try check(request, isAbout: key.user, orElse: "Cannot get another user's presence list")
         let (entries, now) = await runtime.read { engine, now in (engine.list(of: key.user), now) }
         var writer = JSONWriter(capacity: 64 + 256 * entries.count)
@@ -31,7 +31,7 @@ extension ClientGateway {
     ///
     /// Invites go first. What can be done is done; then the first thing that could not be is answered.
     func postLegacyPresenceList(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        let key = try authenticate(request)
+        let key = try await authenticate(request)
         try check(request, isAbout: key.user, orElse: "Cannot modify another user's presence list")
         try putRate.take(for: key.user)
         let body = try LegacyPresenceListBody.decode(try await self.body(of: request))

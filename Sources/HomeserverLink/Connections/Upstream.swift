@@ -1,8 +1,11 @@
 import AsyncHTTPClient
 import HTTPTypes
+import Logging
+import MatrixHTTP
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Synchronization
 
 /// The connections to our homeserver.
 ///
@@ -43,6 +46,8 @@ public final class Upstream: Sendable {
         public var body: HTTPClientRequest.Body?
         /// How long the homeserver was asked to wait, for a long-poll; `nil` for everything else.
         public var wait: Duration?
+        /// Comes when whoever asked does not want the answer any more.
+        public var hangup: Hangup?
 
         /// A request without a body.
         public init(_ method: String, _ target: String, headers: HTTPFields = [:], wait: Duration? = nil) {
@@ -88,11 +93,15 @@ public final class Upstream: Sendable {
     private let prompt: HTTPClient
     private let patient: HTTPClient
     private let url: String
+    private let stopping = Hangup()
+    private let isDown = Mutex(false)
+    private let logger: Logger
 
     /// Connects when there is something to say.
     /// - Throws: `NIOSSLError` if the extra authorities cannot be read.
-    public init(_ configuration: Configuration, group: any EventLoopGroup) throws {
+    public init(_ configuration: Configuration, group: any EventLoopGroup, logger: Logger) throws {
         self.configuration = configuration
+        self.logger = logger
         url = configuration.origin.text + "/"
         var settings = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
         settings.httpVersion = .http1Only
@@ -112,9 +121,57 @@ public final class Upstream: Sendable {
         patient = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 
-    /// Asks, and returns with the head of the answer. Cancelling the task takes the request back.
+    /// Asks, and returns with the head of the answer. Cancelling the task takes the request back, and so does the
+    /// call's hang-up, and a long-poll that waits is taken back by ``endWaits()``.
     /// - Throws: ``UpstreamError``.
     public func send(_ call: Call) async throws(UpstreamError) -> Reply {
+        let hangups = [call.hangup, call.wait == nil ? nil : stopping].compactMap(\.self)
+        let response: HTTPClientResponse
+        do {
+            if hangups.isEmpty {
+                response = try await execute(call)
+            } else {
+                response = try await Hangup.cancelling(at: hangups) { try await self.execute(call) }
+            }
+        } catch {
+            let error = UpstreamError(error, whileReading: false)
+            note(error)
+            throw error
+        }
+        note(nil)
+        var headers = HTTPFields()
+        for (name, value) in response.headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            headers.append(HTTPField(name: name, value: value))
+        }
+        return Reply(status: Int(response.status.code), headers: headers, body: response.body)
+    }
+
+    /// Asks and reads the whole answer, as questions of our own need it; the call's wait is for both together.
+    /// - Throws: ``UpstreamError``, with `broken` for an answer of more than `limit` bytes.
+    public func ask(
+        _ call: Call, within time: Duration, limit: Int
+    ) async throws(UpstreamError) -> (status: Int, headers: HTTPFields, body: [UInt8]) {
+        let late = Hangup()
+        let timer = Task {
+            try await Task.sleep(for: time)
+            late.come()
+        }
+        defer { timer.cancel() }
+        do {
+            return try await Hangup.cancelling(at: [late]) {
+                let reply = try await self.send(call)
+                return (reply.status, reply.headers, try await reply.bytes(limit: limit))
+            }
+        } catch let error as UpstreamError {
+            guard error.code == .cancelled, !Task.isCancelled else { throw error }
+            throw UpstreamError(.timedOut, cause: error.cause)
+        } catch {
+            throw UpstreamError(error, whileReading: true)
+        }
+    }
+
+    private func execute(_ call: Call) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: url)
         request.method = HTTPMethod(rawValue: call.method)
         for field in call.headers { request.headers.add(name: field.name.rawName, value: field.value) }
@@ -123,18 +180,28 @@ public final class Upstream: Sendable {
         let wait = min(call.wait ?? .zero, Upstream.longPollLimit)
         let deadline = NIODeadline.now() + TimeAmount(wait + configuration.timeout)
         let client = call.wait == nil ? prompt : patient
-        do {
-            let response = try await client.execute(request, deadline: deadline)
-            var headers = HTTPFields()
-            for (name, value) in response.headers {
-                guard let name = HTTPField.Name(name) else { continue }
-                headers.append(HTTPField(name: name, value: value))
-            }
-            return Reply(status: Int(response.status.code), headers: headers, body: response.body)
-        } catch {
-            throw UpstreamError(error, whileReading: false)
+        return try await client.execute(request, deadline: deadline)
+    }
+
+    /// Says once that the homeserver cannot be reached, and once that it can be again.
+    private func note(_ error: UpstreamError?) {
+        guard error == nil || error?.code == .unreachable else { return }
+        let isNews = isDown.withLock { isDown in
+            defer { isDown = error != nil }
+            return isDown != (error != nil)
+        }
+        guard isNews else { return }
+        if let error {
+            logger.warning(
+                "the homeserver cannot be reached; whoever asks for it is told so",
+                metadata: ["reason": "\(error.cause)"])
+        } else {
+            logger.notice("the homeserver can be reached again")
         }
     }
+
+    /// Takes back the long-polls that wait, and those to come at once: the server stops.
+    public func endWaits() { stopping.come() }
 
     /// Closes every connection; nothing may be sent afterwards.
     public func shutdown() async throws {

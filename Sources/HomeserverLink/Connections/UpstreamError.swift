@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import MatrixWire
 import NIOCore
+import NIOPosix
 
 /// Why the homeserver gave no answer, or not a whole one.
 public struct UpstreamError: Error, Sendable {
@@ -21,6 +22,11 @@ public struct UpstreamError: Error, Sendable {
     /// For the log.
     public var cause: any Error
 
+    init(_ code: Code, cause: any Error) {
+        self.code = code
+        self.cause = cause
+    }
+
     init(_ cause: any Error, whileReading: Bool) {
         self.cause = cause
         code = UpstreamError.code(of: cause, whileReading: whileReading)
@@ -33,6 +39,12 @@ public struct UpstreamError: Error, Sendable {
         case .unreachable, .broken, .cancelled:
             MatrixErrorBody(.unknown, "The homeserver could not be reached.", status: 502)
         }
+    }
+
+    /// The connection had served others, and was closed before it answered this request.
+    var isStaleConnection: Bool {
+        guard let cause = cause as? HTTPClientError else { return false }
+        return cause == .remoteConnectionClosed
     }
 
     private static func code(of cause: any Error, whileReading: Bool) -> Code {

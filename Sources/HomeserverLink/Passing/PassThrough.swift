@@ -1,0 +1,132 @@
+import AsyncHTTPClient
+import HTTPTypes
+import HummingbirdCore
+import MatrixHTTP
+import MatrixWire
+import NIOCore
+
+/// Passes requests on to the homeserver and its answers back, both as they come, neither looked into.
+///
+/// The target goes on byte for byte. A client that goes away takes its request back; an answer that breaks off closes
+/// the client's connection, so that nobody takes it for a whole one. RFC 9110, sections 7.6 and 9.2.2.
+public struct PassThrough: Sendable {
+    /// What is to be learned in passing.
+    struct Watching: Sendable {
+        /// Bodies of requests up to this length are kept until the answer begins; `nil`: none.
+        var bodyLimit: Int?
+        /// Called with the status, and the body if it was kept, when the answer begins; must return at once.
+        var answered: @Sendable (_ status: Int, _ body: [UInt8]?) -> Void
+    }
+
+    let upstream: Upstream
+    let forwarding: Forwarding
+
+    /// - Parameter forwarding: the same for everything that comes in at one listener.
+    public init(upstream: Upstream, forwarding: Forwarding) {
+        self.upstream = upstream
+        self.forwarding = forwarding
+    }
+
+    /// Passes `request` on.
+    /// - Throws: 502 `M_UNKNOWN` if the homeserver gives no answer, 504 if it gives none in time; 404 for a target that
+    ///   is no path.
+    public func answer(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
+        try await answer(request, Watching { _, _ in })
+    }
+
+    /// The request as the homeserver is to get it, without its body.
+    func call(for request: MatrixRequest, hangup: Hangup?) throws(MatrixErrorBody) -> Upstream.Call {
+        guard request.target.utf8.first == UInt8(ascii: "/") else { throw .unknownPath }
+        var call = Upstream.Call(request.method, request.target, headers: forwarding.fields(of: request))
+        call.wait = PassThrough.wait(of: request)
+        call.hangup = hangup
+        return call
+    }
+
+    func answer(_ request: MatrixRequest, _ watching: Watching) async throws(MatrixErrorBody) -> Answer {
+        let hangup = await request.hangup()
+        var call = try call(for: request, hangup: hangup)
+        let relay = BodyRelay(request, copyLimit: watching.bodyLimit)
+        if let relay { call.body = .stream(relay, length: PassThrough.length(of: request)) }
+        let reply: Upstream.Reply
+        do throws(UpstreamError) {
+            reply = try await send(call)
+        } catch {
+            await relay?.close()
+            throw error.refusal
+        }
+        watching.answered(reply.status, relay?.copy)
+        return PassThrough.answer(with: reply, to: request, hangup: hangup) { await relay?.close() }
+    }
+
+    /// A connection that the homeserver was about to close anyway says nothing of the homeserver: what may be asked
+    /// twice is.
+    private func send(_ call: Upstream.Call) async throws(UpstreamError) -> Upstream.Reply {
+        do throws(UpstreamError) {
+            return try await upstream.send(call)
+        } catch {
+            guard error.isStaleConnection, call.body == nil, call.method == "GET" || call.method == "HEAD" else {
+                throw error
+            }
+        }
+        return try await upstream.send(call)
+    }
+
+    /// The homeserver's answer on its way to the client; `finish` is called when it is there or broke off.
+    static func answer(
+        with reply: Upstream.Reply, to request: MatrixRequest, hangup: Hangup?,
+        finish: @escaping @Sendable () async -> Void
+    ) -> Answer {
+        var headers = Forwarding.endToEnd(reply.headers)
+        let isHead = request.method == "HEAD"
+        // The end of such an answer cannot be told from its head, so the connection ends with it.
+        let endsConnection = isHead && headers[.contentLength] == nil
+        if endsConnection { headers[.connection] = "close" }
+        let hasBody = !isHead && reply.status != 204 && reply.status != 304
+        let hangups = [hangup].compactMap(\.self)
+        return .passedOn(status: reply.status, headers: headers) { writer in
+            let out = OneWriter(writer)
+            do {
+                try await Hangup.cancelling(at: hangups) {
+                    var writer = out.writer
+                    for try await part in reply.body where hasBody { try await writer.write(part) }
+                    try await writer.finish(nil)
+                }
+            } catch {
+                await finish()
+                throw error
+            }
+            await finish()
+            if endsConnection { throw CancellationError() }
+        }
+    }
+
+    private static func length(of request: MatrixRequest) -> HTTPClientRequest.Body.Length {
+        request.headers[.contentLength].flatMap { Int64($0) }.map { .known($0) } ?? .unknown
+    }
+
+    /// How long the homeserver is asked to wait for something new.
+    static func wait(of request: MatrixRequest) -> Duration? {
+        guard request.path.hasSuffix("/sync") || request.path.hasSuffix("/events") else { return nil }
+        guard let text = (try? request.queryValue("timeout")) ?? nil, let milliseconds = Int64(text) else {
+            return .zero
+        }
+        return .milliseconds(min(max(milliseconds, 0), 86_400_000))
+    }
+}
+
+extension BodyRelay {
+    /// `nil` for a request without a body.
+    fileprivate convenience init?(_ request: MatrixRequest, copyLimit: Int?) {
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced > 0 || request.headers[.transferEncoding] != nil else { return nil }
+        self.init(request.body, copyLimit: copyLimit)
+    }
+}
+
+/// A response's writer, lent to one task whose end is waited for.
+private struct OneWriter: @unchecked Sendable {
+    let writer: any ResponseBodyWriter
+
+    init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+}
