@@ -26,6 +26,8 @@ public struct PresenceInstance: Sendable {
     public enum Record: Hashable, Sendable {
         case presence(PresenceEngine.Record)
         case federation(FederationEngine.Record)
+        /// Where a device's syncs stand, the latest last; none: the row goes.
+        case syncCursors(DeviceKey, [SyncCursors.Cursor])
     }
 
     /// Which way presence goes between this server and others.
@@ -53,6 +55,8 @@ public struct PresenceInstance: Sendable {
         public var presence = PresenceEngine.Snapshot()
         /// Promises given and asked for, permissions to be told, and how other servers speak.
         public var federation = FederationEngine.Snapshot()
+        /// Where devices' syncs stand; not for the engines but for ``SyncCursors/init(limit:restoring:)``.
+        public var syncCursors: [(key: DeviceKey, cursors: [SyncCursors.Cursor])] = []
 
         /// Nothing saved: a first start.
         public init() {}

@@ -228,6 +228,14 @@ extension PresenceRuntime {
         submit(.presence(.streamClosed(id)))
     }
 
+    /// As ``openStream(on:_:)`` for somebody whom nobody needs to wake, because they wait for something else: a sync.
+    public func openSync(on key: DeviceKey, _ presence: SetPresence) -> StreamID {
+        streamCount += 1
+        let id = StreamID(streamCount)
+        submit(.presence(.streamOpened(id, key, presence)))
+        return id
+    }
+
     /// What is new for `observer` since `position`; with `nil` or a position of an earlier run, everyone visible.
     public func changes(for observer: UserID, on stream: StreamID, since position: StreamPosition?) -> Batch {
         let after = position.flatMap { position -> PresenceEngine.Position? in
@@ -240,5 +248,19 @@ extension PresenceRuntime {
             sightings: isOver ? [] : changes.sightings, own: isOver ? nil : changes.own,
             position: isOver ? position ?? .beginning : StreamPosition(boot: boot, reached: changes.position),
             isSnapshot: changes.isSnapshot && !isOver, now: clock.now, isOver: isOver)
+    }
+
+    /// As ``changes(for:on:since:)``, together with those whom the homeserver shows the observer coming into rooms:
+    /// `newcomers`, and everyone in `rooms`, which the observer came into. They are there whether they changed or not;
+    /// nobody is there twice.
+    public func changes(
+        for observer: UserID, on stream: StreamID, since position: StreamPosition?,
+        besides newcomers: [PresenceEngine.Newcomer], membersOf rooms: [RoomID]
+    ) -> Batch {
+        var batch = changes(for: observer, on: stream, since: position)
+        guard !batch.isOver, !newcomers.isEmpty || !rooms.isEmpty else { return batch }
+        batch.sightings += instance.presence.sightings(
+            of: newcomers, membersOf: rooms, by: observer, besides: Set(batch.sightings.map(\.user)))
+        return batch
     }
 }

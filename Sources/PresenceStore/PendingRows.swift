@@ -5,7 +5,8 @@ import PresenceRuntime
 
 /// Rows that are not on disk yet: the latest for each key, in the order in which the keys came.
 ///
-/// Bounded by the number of keys (users, entries, members of rooms, promises, servers), not by the number of appends:
+/// Bounded by the number of keys (users, entries, members of rooms, promises, servers,
+/// devices), not by the number of appends:
 /// the engines' own bounds hold for it.
 struct PendingRows: Sendable {
     /// What a row is found by in its table.
@@ -21,11 +22,13 @@ struct PendingRows: Sendable {
         case promiseAsked(UserID)
         case peer(ServerName)
         case permission(isInvite: Bool, observed: UserID, observer: UserID)
+        case syncCursors(DeviceKey)
 
         init(_ record: PresenceInstance.Record) {
             switch record {
             case .presence(let record): self.init(record)
             case .federation(let record): self.init(record)
+            case .syncCursors(let device, _): self = .syncCursors(device)
             }
         }
 

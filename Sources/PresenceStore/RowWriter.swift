@@ -16,6 +16,10 @@ struct RowWriter {
         switch record {
         case .presence(let record): try write(record)
         case .federation(let record): try write(record)
+        case .syncCursors(let device, []):
+            try execute(.removeCursors, [device.user.text, device.device.text])
+        case .syncCursors(let device, let cursors):
+            try execute(.putCursors, [device.user.text, device.device.text, SyncCursorBytes.encode(cursors)])
         }
     }
 
@@ -135,7 +139,7 @@ extension RowWriter {
         case putStatus, putDeviceType, removeDeviceType, putEntry, removeEntry, putConsent, removeConsent
         case putSettings, removeGroups, putGroup, putMember, removeMember, putRemote, removeRemote
         case putGiven, removeGiven, putAsked, removeAsked, putPeer, removePeer
-        case putPermission, removePermission
+        case putPermission, removePermission, putCursors, removeCursors
 
         // The cast: a text with a NUL comes as bytes, see `bindable(_:)`.
         var sql: String {
@@ -192,6 +196,8 @@ extension RowWriter {
                 VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT))
                 """
             case .removePermission: "DELETE FROM permission WHERE is_invite = ? AND observed = ? AND observer = ?"
+            case .putCursors: "INSERT OR REPLACE INTO sync_cursor (user, device, cursors) VALUES (?, ?, ?)"
+            case .removeCursors: "DELETE FROM sync_cursor WHERE user = ? AND device = ?"
             }
         }
     }

@@ -20,6 +20,9 @@ enum Schema {
         migrator.registerMigration("3: servers that do not answer") { database in
             try database.execute(sql: third)
         }
+        migrator.registerMigration("4: where syncs stand") { database in
+            try database.execute(sql: fourth)
+        }
         return migrator
     }
 
@@ -95,5 +98,15 @@ enum Schema {
         ALTER TABLE peer ADD COLUMN failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0);
         ALTER TABLE peer ADD COLUMN retry_at INTEGER CHECK (retry_at >= 0);
         ALTER TABLE peer ADD COLUMN silent_since INTEGER CHECK (silent_since >= 0);
+        """
+
+    /// The form of `cursors`: ``SyncCursorBytes``.
+    static let fourth = """
+        CREATE TABLE sync_cursor (
+            user TEXT NOT NULL,
+            device TEXT NOT NULL,
+            cursors BLOB NOT NULL,
+            PRIMARY KEY (user, device)
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -28,6 +28,10 @@ struct SnapshotReader {
         var snapshot = PresenceInstance.Snapshot()
         snapshot.presence = try presence()
         snapshot.federation = try federation()
+        snapshot.syncCursors = try rows(of: "sync_cursor", ["user", "device", "cursors"], by: "user, device") {
+            (row) throws(UnparsableColumn) in
+            (DeviceKey(user: try row.user(0), device: try row.device(1)), try row.syncCursors(2))
+        }
         return snapshot
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import PresenceModel
+import PresenceRuntime
 
 /// A value that a foreign hand left in a column.
 struct UnparsableColumn: Error {
@@ -78,6 +79,13 @@ struct StoredRow {
         case .int64(let integer): return integer
         default: throw UnparsableColumn(number: column)
         }
+    }
+
+    func syncCursors(_ column: Int) throws(UnparsableColumn) -> [SyncCursors.Cursor] {
+        let value: DatabaseValue = row[column]
+        guard case .blob(let bytes) = value.storage, let cursors = SyncCursorBytes.decode(bytes), !cursors.isEmpty
+        else { throw UnparsableColumn(number: column) }
+        return cursors
     }
 
     func flag(_ column: Int) throws(UnparsableColumn) -> Bool {

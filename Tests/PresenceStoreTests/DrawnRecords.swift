@@ -11,7 +11,7 @@ struct DrawnRecords {
 
     mutating func next() throws -> Record {
         let (user, other) = (try drawnUser(), try drawnUser())
-        switch generator.next() % 20 {
+        switch generator.next() % 22 {
         case 0: return .presence(.status(user, try drawnStatus()))
         case 1: return .presence(.deviceType(try drawnDevice(user), try drawnType()))
         case 2: return .presence(.deviceTypeRemoved(try drawnDevice(user)))
@@ -44,6 +44,8 @@ struct DrawnRecords {
                     .peerForgotten(user.server),
                 ]))
         case 18: return .federation(.permissionQueued(drawnMessage(user, other)))
+        case 19: return .syncCursors(try drawnDevice(user), drawnCursors())
+        case 20: return .syncCursors(try drawnDevice(user), [])
         default: return .federation(.permissionDelivered(drawnMessage(user, other)))
         }
     }
@@ -105,6 +107,16 @@ struct DrawnRecords {
         return StoredRemote(presence: presence, goodUntil: drawn([nil, drawnInstant()]))
     }
 
+    private mutating func drawnCursors() -> [SyncCursors.Cursor] {
+        (0...generator.next() % UInt64(SyncCursors.perDevice - 1)).map { _ in
+            SyncCursors.Cursor(
+                mark: SyncCursors.Mark(high: generator.next(), low: drawn([0, .max])),
+                position: PresenceRuntime.StreamPosition(
+                    boot: drawn([0, 1, .max]),
+                    reached: PresenceEngine.Position(version: generator.next(), own: generator.next())))
+        }
+    }
+
     private mutating func drawnMessage(_ observed: UserID, _ observer: UserID) -> PermissionMessage {
         PermissionMessage(
             drawn(PermissionMessage.Kind.allCases), observed: observed, observer: observer,
@@ -120,6 +132,8 @@ struct RecordsOnDisk: Equatable {
         switch record {
         case .presence(let row): append(row)
         case .federation(let row): append(row)
+        case .syncCursors(let key, let cursors):
+            rows[["cursors", key.user.text, key.device.text]] = cursors.isEmpty ? nil : record
         }
     }
 
@@ -185,6 +199,7 @@ extension PresenceInstance.Snapshot {
         federation += self.federation.asked.map { .promiseAsked($0.user, until: $0.until) }
         federation += self.federation.peers.map { .peer($0.server, $0.memory) }
         federation += self.federation.permissions.map { .permissionQueued($0) }
-        return presence.map { .presence($0) } + federation.map { .federation($0) }
+        let cursors = syncCursors.map { Record.syncCursors($0.key, $0.cursors) }
+        return presence.map { .presence($0) } + federation.map { .federation($0) } + cursors
     }
 }

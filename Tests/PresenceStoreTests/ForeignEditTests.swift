@@ -51,6 +51,7 @@ import Testing
             "is_invite": "1", "observed": "'@m:y'", "observer": "'@m:x'", "kind": "'invite'", "request": "1",
             "note": "'n'",
         ],
+        "sync_cursor": ["user": "'@m:x'", "device": "'D'", "cursors": "zeroblob(80)"],
     ]
 
     /// What no column of that meaning may hold, as far as a strict table takes it.
@@ -76,6 +77,7 @@ import Testing
         (["slot"], ["-1", "64", "9223372036854775807"]),
         (["status_text", "override_text", "shown_text"], ["CAST(x'FF' AS TEXT)"]),
         (["note"], ["CAST(x'FF' AS TEXT)", "printf('%.*c', 513, 'x')"]),
+        (["cursors"], ["x''", "zeroblob(39)", "zeroblob(400)"]),
         (["acl"], ["CAST(x'FF' AS TEXT)", "printf('%.*c', 256, 'x')"]),
     ]
 

@@ -34,6 +34,8 @@ public struct EffectDigest: Hashable, Sendable {
             case .save(.federation(let record)):
                 mix(byte: 4)
                 mix(record)
+            // No engine says so.
+            case .save(.syncCursors): mix(byte: 6)
             }
         }
     }
