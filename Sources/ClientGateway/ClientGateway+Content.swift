@@ -1,6 +1,7 @@
 import MatrixWire
 import PresenceEngine
 import PresenceModel
+import PresenceRuntime
 
 // What the engine answers, as clients read it.
 extension ClientGateway {
@@ -19,6 +20,23 @@ extension ClientGateway {
         case .unknown(let reason, let since):
             unknownContent(reason, since: since).writeMembers(to: &writer)
         }
+    }
+
+    /// The events that tell a user of a batch, each a JSON object: the user's own, if it is news, and those of others.
+    /// Ages count to the batch's instant.
+    public func presenceEvents(in batch: PresenceRuntime.Batch, for user: UserID) -> [[UInt8]] {
+        var events: [[UInt8]] = []
+        if let own = batch.own {
+            var writer = JSONWriter()
+            content(of: own, at: batch.now).writeEvent(sender: user, to: &writer, busyValue: configuration.busyValue)
+            events.append(writer.bytes)
+        }
+        for sighting in batch.sightings {
+            var writer = JSONWriter()
+            writeEvent(sighting, at: batch.now, to: &writer)
+            events.append(writer.bytes)
+        }
+        return events
     }
 
     /// The event that tells of somebody else.

@@ -75,7 +75,7 @@ extension ClientGateway {
         writer.beginObject()
         writer.key("events")
         writer.beginArray()
-        for event in events(in: batch, for: key.user) { writer.raw(event) }
+        for event in presenceEvents(in: batch, for: key.user) { writer.raw(event) }
         writer.endArray()
         if batch.isSnapshot {
             writer.key("snapshot")
@@ -145,7 +145,7 @@ extension ClientGateway {
     /// Every event carries the position after the whole batch only where the batch ends: who resumes in the middle
     /// gets the rest again, never too little.
     private func lines(for batch: PresenceRuntime.Batch, to user: UserID) -> String {
-        let events = events(in: batch, for: user)
+        let events = presenceEvents(in: batch, for: user)
         var text = ""
         for (index, event) in events.enumerated() {
             text += "event: m.presence\n"
@@ -153,22 +153,6 @@ extension ClientGateway {
             text += "data: \(String(decoding: event, as: UTF8.self))\n\n"
         }
         return text
-    }
-
-    /// The user's own event, if there is one, and those of others.
-    private func events(in batch: PresenceRuntime.Batch, for user: UserID) -> [[UInt8]] {
-        var events: [[UInt8]] = []
-        if let own = batch.own {
-            var writer = JSONWriter()
-            content(of: own, at: batch.now).writeEvent(sender: user, to: &writer, busyValue: configuration.busyValue)
-            events.append(writer.bytes)
-        }
-        for sighting in batch.sightings {
-            var writer = JSONWriter()
-            writeEvent(sighting, at: batch.now, to: &writer)
-            events.append(writer.bytes)
-        }
-        return events
     }
 }
 

@@ -46,6 +46,8 @@ public final class Upstream: Sendable {
         public var body: HTTPClientRequest.Body?
         /// How long the homeserver was asked to wait, for a long-poll; `nil` for everything else.
         public var wait: Duration?
+        /// The answer is to be looked into: gzip and deflate are unpacked, though its header fields stay as they came.
+        public var unpacks = false
         /// Comes when whoever asked does not want the answer any more.
         public var hangup: Hangup?
 
@@ -64,7 +66,7 @@ public final class Upstream: Sendable {
         public var status: Int
         /// All of them, also those that belong to the connection.
         public var headers: HTTPFields
-        /// The raw bytes, as compressed as they came. Letting it go, or cancelling the task that reads it, closes the
+        /// The raw bytes, as compressed as they came, unless the call unpacks. Letting it go, or cancelling the task that reads it, closes the
         /// connection.
         public var body: HTTPClientResponse.Body
 
@@ -92,6 +94,7 @@ public final class Upstream: Sendable {
     private let configuration: Configuration
     private let prompt: HTTPClient
     private let patient: HTTPClient
+    private let unpacking: HTTPClient
     private let url: String
     private let stopping = Hangup()
     private let isDown = Mutex(false)
@@ -119,6 +122,8 @@ public final class Upstream: Sendable {
         prompt = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
         settings.timeout.read = TimeAmount(Upstream.longPollLimit)
         patient = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+        settings.decompression = .enabled(limit: .none)
+        unpacking = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 
     /// Asks, and returns with the head of the answer. Cancelling the task takes the request back, and so does the
@@ -179,7 +184,7 @@ public final class Upstream: Sendable {
         request.body = call.body
         let wait = min(call.wait ?? .zero, Upstream.longPollLimit)
         let deadline = NIODeadline.now() + TimeAmount(wait + configuration.timeout)
-        let client = call.wait == nil ? prompt : patient
+        let client = call.unpacks ? unpacking : call.wait == nil ? prompt : patient
         return try await client.execute(request, deadline: deadline)
     }
 
@@ -207,5 +212,6 @@ public final class Upstream: Sendable {
     public func shutdown() async throws {
         try await prompt.shutdown()
         try await patient.shutdown()
+        try await unpacking.shutdown()
     }
 }

@@ -61,7 +61,7 @@ public struct PassThrough: Sendable {
 
     /// A connection that the homeserver was about to close anyway says nothing of the homeserver: what may be asked
     /// twice is.
-    private func send(_ call: Upstream.Call) async throws(UpstreamError) -> Upstream.Reply {
+    func send(_ call: Upstream.Call) async throws(UpstreamError) -> Upstream.Reply {
         do throws(UpstreamError) {
             return try await upstream.send(call)
         } catch {
@@ -125,7 +125,7 @@ extension BodyRelay {
 }
 
 /// A response's writer, lent to one task whose end is waited for.
-private struct OneWriter: @unchecked Sendable {
+struct OneWriter: @unchecked Sendable {
     let writer: any ResponseBodyWriter
 
     init(_ writer: any ResponseBodyWriter) { self.writer = writer }
