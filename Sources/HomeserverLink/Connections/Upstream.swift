@@ -126,6 +126,12 @@ public final class Upstream: Sendable {
         unpacking = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 
+    deinit {
+        // They must not go without it, and it does no harm twice.
+        let clients = [prompt, patient]
+        Task { for client in clients { try? await client.shutdown() } }
+    }
+
     /// Asks, and returns with the head of the answer. Cancelling the task takes the request back, and so does the
     /// call's hang-up, and a long-poll that waits is taken back by ``endWaits()``.
     /// - Throws: ``UpstreamError``.
