@@ -212,13 +212,16 @@ class Synapse:
         self.signing_key_path = self.directory / "signing.key"
         self.process = None
 
+    def configuration(self, directory, presence):
+        return synapse_config(self, directory, presence)
+
     def start(self, directory, presence):
         for leftover in self.directory.glob("homeserver.db*"):
             leftover.unlink()
         with open(self.signing_key_path, "w", encoding="ascii") as file:
             write_signing_keys(file, [generate_signing_key(f"a_{random.randrange(16**4):04x}")])
         config_path = self.directory / "homeserver.yaml"
-        config_path.write_text(yaml.safe_dump(synapse_config(self, directory, presence)), encoding="utf-8")
+        config_path.write_text(yaml.safe_dump(self.configuration(directory, presence)), encoding="utf-8")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "synapse.app.homeserver", "-c", str(config_path)],
@@ -372,7 +375,8 @@ def report_failure(directory, error):
     return 1
 
 
-def main(directory):
+def run(directory, servers, set_up):
+    """Sets the scene, says so in one line, and keeps it until told to end. The first server must not end by itself."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         log = Log(directory)
@@ -381,12 +385,9 @@ def main(directory):
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, raise_ended)
     threading.Thread(target=follow_stdin, daemon=True).start()
-    servers = []
     ready, told_to_end, failure = False, False, ""
     try:
-        ports = free_ports(4)
-        servers += [Synapse("a", directory, ports[:2]), Synapse("b", directory, ports[2:])]
-        scene = set_scene(directory, *servers, log)
+        scene = set_up(log)
         ready = True
         print(json.dumps(scene), flush=True)
         while servers[0].is_running():
@@ -404,6 +405,16 @@ def main(directory):
     if ready:
         return 0 if told_to_end else 1
     return report_failure(directory, failure)
+
+
+def main(directory):
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        ports = free_ports(4)
+    except (OSError, WorldError) as error:
+        return report_failure(directory, str(error))
+    a, b = Synapse("a", directory, ports[:2]), Synapse("b", directory, ports[2:])
+    return run(directory, [a, b], lambda log: set_scene(directory, a, b, log))
 
 
 if __name__ == "__main__":
