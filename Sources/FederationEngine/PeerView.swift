@@ -96,6 +96,9 @@ extension FederationEngine {
             total: peerNumbers.count)
     }
 
+    /// Whether anything is exchanged with a server, or was lately.
+    public func isPeer(_ name: ServerName) -> Bool { peerNumbers[name] != nil }
+
     /// What is known of one server.
     public func peer(_ name: ServerName, at now: Instant) -> PeerView? {
         guard let number = peerNumbers[name] else { return nil }

@@ -74,22 +74,29 @@ public struct FederationGateway: Sendable {
             small: 512 * BodyBudget<ServerName>.smallBytes, large: 8 * longest, largePerKey: 2 * longest)
     }
 
-    /// The federation endpoints: keys, version, what we wish to be sent, and `send`.
+    /// The federation endpoints of a server without a homeserver: keys, version, what we wish to be sent, and `send`.
     public var routes: RouteTable {
         let send: Route.Handle = { request throws(MatrixErrorBody) in try await sendTransaction(request) }
+        return RouteTable(
+            [
+                Route("GET", "/_matrix/key/v2/server") { _ throws(MatrixErrorBody) in getServerKeys() },
+                // Old servers name a key id behind it, and get the same document. Spec: publishing keys.
+                Route("GET", "/_matrix/key/v2/server/*") { _ throws(MatrixErrorBody) in getServerKeys() },
+                Route("GET", "/_matrix/federation/v1/version") { _ throws(MatrixErrorBody) in getVersion() },
+                Route("PUT", "/_matrix/federation/v1/send/*", send),
+                // Synapse tries again with a slash behind where it got a 404.
+                Route("PUT", "/_matrix/federation/v1/send/*/", send),
+            ] + ownRoutes)
+    }
+
+    /// What we wish to be sent: answered here also beside a homeserver.
+    public var ownRoutes: [Route] {
         let types: Route.Handle = { request throws(MatrixErrorBody) in try await getEDUTypes(request) }
-        return RouteTable([
-            Route("GET", "/_matrix/key/v2/server") { _ throws(MatrixErrorBody) in getServerKeys() },
-            // Old servers name a key id behind it, and get the same document. Spec: publishing keys.
-            Route("GET", "/_matrix/key/v2/server/*") { _ throws(MatrixErrorBody) in getServerKeys() },
-            Route("GET", "/_matrix/federation/v1/version") { _ throws(MatrixErrorBody) in getVersion() },
+        return [
             // Where the proposal has it, where it had it before, and where it is asked for until it is accepted.
             Route("GET", "/_matrix/federation/v1/edutypes", types),
             Route("GET", "/_matrix/federation/v1/query/edutypes", types),
             Route("GET", EDUOptOuts.target, types),
-            Route("PUT", "/_matrix/federation/v1/send/*", send),
-            // Synapse tries again with a slash behind where it got a 404.
-            Route("PUT", "/_matrix/federation/v1/send/*/", send),
-        ])
+        ]
     }
 }

@@ -27,15 +27,21 @@ extension FederationGateway {
         let body = try await request.bodyBytes(limit: configuration.bodyLimitBytes, within: share)
         try await authentication.verify(request, body: body, claim, key: key)
         try rate.take(for: claim.origin)
-        guard try await incoming.begin(id, from: claim.origin) == .turn else { return .json(FederationGateway.taken) }
+        try await takeOnce(id, body, from: claim.origin)
+        return .json(FederationGateway.taken)
+    }
+
+    /// Takes a transaction whose signature is good, unless it was taken before.
+    /// - Throws: 400 for what is none, 429 for too many at a time, 503 if it is not on disk.
+    func takeOnce(_ id: String, _ body: [UInt8], from origin: ServerName) async throws(MatrixErrorBody) {
+        guard try await incoming.begin(id, from: origin) == .turn else { return }
         do throws(MatrixErrorBody) {
-            try await take(try await authentication.transaction(in: body), id, from: claim.origin)
+            try await take(try await authentication.transaction(in: body), id, from: origin)
         } catch {
-            await incoming.end(id, from: claim.origin, .failure(error))
+            await incoming.end(id, from: origin, .failure(error))
             throw error
         }
-        await incoming.end(id, from: claim.origin, .success(()))
-        return .json(FederationGateway.taken)
+        await incoming.end(id, from: origin, .success(()))
     }
 
     private func take(

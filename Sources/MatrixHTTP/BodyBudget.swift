@@ -58,7 +58,7 @@ public final class BodyBudget<Key: Hashable & Sendable>: Sendable {
 
         /// `count` further bytes have come.
         /// - Throws: 429 `M_LIMIT_EXCEEDED`, and takes none.
-        func take(_ count: Int) throws(MatrixErrorBody) {
+        public func take(_ count: Int) throws(MatrixErrorBody) {
             let isTaken = held.withLock { held in
                 let small = min(held + count, BodyBudget.smallBytes) - min(held, BodyBudget.smallBytes)
                 guard budget.reserve(small: small, large: count - small, for: key) else { return false }

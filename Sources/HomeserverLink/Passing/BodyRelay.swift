@@ -10,6 +10,8 @@ final class BodyRelay: Sendable {
     private struct State {
         var isReading = false
         var isOver = false
+        /// How many bytes are still to come, where that was announced.
+        var missing: Int?
         var closing: CheckedContinuation<Void, Never>?
         var copy: [ByteBuffer] = []
         /// How many bytes more may be copied; `nil`: none, and what there was is dropped.
@@ -20,10 +22,12 @@ final class BodyRelay: Sendable {
     private nonisolated(unsafe) var iterator: RequestBody.AsyncIterator
     private let state: Mutex<State>
 
-    /// - Parameter copyLimit: a longer body is not copied; `nil` for no copy.
-    init(_ body: RequestBody, copyLimit: Int? = nil) {
+    /// - Parameters:
+    ///   - length: as announced; `nil` if it is not.
+    ///   - copyLimit: a longer body is not copied; `nil` for no copy.
+    init(_ body: RequestBody, length: Int?, copyLimit: Int? = nil) {
         iterator = body.makeAsyncIterator()
-        state = Mutex(State(room: copyLimit))
+        state = Mutex(State(missing: length, room: copyLimit))
     }
 
     /// The next part, or `nil` at the end.
@@ -52,11 +56,22 @@ final class BodyRelay: Sendable {
         }
     }
 
-    /// Everything that was read, once the end was reached; `nil` if that was too much.
-    var copy: [UInt8]? {
+    /// What is kept of a request's body.
+    enum Copy: Hashable, Sendable {
+        /// It has none.
+        case none
+        case whole([UInt8])
+        /// It was too long, or was not read to its end.
+        case notKept
+    }
+
+    /// Everything that was read, once the end was reached.
+    var copy: Copy {
         state.withLock { state in
-            guard state.isOver, state.room != nil else { return nil }
-            return state.copy.reduce(into: []) { bytes, part in bytes.append(contentsOf: part.readableBytesView) }
+            // A homeserver may answer after the last byte, before the end is read.
+            guard state.isOver || state.missing == 0, state.room != nil else { return .notKept }
+            return .whole(
+                state.copy.reduce(into: []) { bytes, part in bytes.append(contentsOf: part.readableBytesView) })
         }
     }
 
@@ -70,6 +85,7 @@ final class BodyRelay: Sendable {
         let closing = state.withLock { state in
             state.isReading = false
             if part == nil { state.isOver = true }
+            if let part, let missing = state.missing { state.missing = missing - part.readableBytes }
             if let part, let room = state.room {
                 state.room = room >= part.readableBytes ? room - part.readableBytes : nil
                 if state.room == nil { state.copy = [] } else { state.copy.append(part) }

@@ -11,14 +11,16 @@ public struct Forwarding: Sendable {
     public var trustedProxies: [AddressRange]
     /// How this listener is spoken to: `http` or `https`.
     public var scheme: String
-
     /// - Parameter scheme: what clients that come without a reverse proxy speak.
     public init(trustedProxies: [AddressRange], scheme: String = "http") {
         self.trustedProxies = trustedProxies
         self.scheme = scheme
     }
 
-    /// The fields of `request` as the homeserver is to get them, its length left out.
+    /// Whether `request` came from us: the homeserver's address is our own.
+    func wasHere(_ request: MatrixRequest) -> Bool { request.headers[values: .via].contains { $0.contains(Forwarding.name) } }
+
+    /// The fields of `request` as the homeserver is to get them, its length left out. RFC 9110, section 7.6.3: `Via`.
     func fields(of request: MatrixRequest) -> HTTPFields {
         var fields = Forwarding.endToEnd(request.headers)
         fields[.contentLength] = nil
@@ -42,6 +44,7 @@ public struct Forwarding: Sendable {
         if !isTrusted { for name in Forwarding.forwarding { fields[name] = nil } }
         fields[.forwardedFor] = (fields[values: .forwardedFor] + [peer]).joined(separator: ", ")
         fields[.forwardedProto] = fields[.forwardedProto] ?? scheme
+        fields[.via] = (fields[values: .via] + ["1.1 \(Forwarding.name)"]).joined(separator: ", ")
         return fields
     }
 
@@ -59,6 +62,8 @@ public struct Forwarding: Sendable {
         }
     }
 
+    /// How this process is named in `Via`, to know a request that comes back to it.
+    private static let name = "presenced-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     private static let hopByHop: Set<String> = [
         "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
         "transfer-encoding", "upgrade",
@@ -76,5 +81,6 @@ extension HTTPField.Name {
     static let forwardedFor = HTTPField.Name("X-Forwarded-For") ?? .eTag
     static let forwardedHost = HTTPField.Name("X-Forwarded-Host") ?? .eTag
     static let forwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .eTag
+    static let via = HTTPField.Name("Via") ?? .eTag
     static let realIP = HTTPField.Name("X-Real-IP") ?? .eTag
 }

@@ -14,8 +14,8 @@ public struct PassThrough: Sendable {
     struct Watching: Sendable {
         /// Bodies of requests up to this length are kept until the answer begins; `nil`: none.
         var bodyLimit: Int?
-        /// Called with the status, and the body if it was kept, when the answer begins; must return at once.
-        var answered: @Sendable (_ status: Int, _ body: [UInt8]?) -> Void
+        /// Called with the status and the body when the answer begins; must return at once.
+        var answered: @Sendable (_ status: Int, _ body: BodyRelay.Copy) -> Void
     }
 
     let upstream: Upstream
@@ -37,6 +37,7 @@ public struct PassThrough: Sendable {
     /// The request as the homeserver is to get it, without its body.
     func call(for request: MatrixRequest, hangup: Hangup?) throws(MatrixErrorBody) -> Upstream.Call {
         guard request.target.utf8.first == UInt8(ascii: "/") else { throw .unknownPath }
+        guard !forwarding.wasHere(request) else { throw .goesInCircles }
         var call = Upstream.Call(request.method, request.target, headers: forwarding.fields(of: request))
         call.wait = PassThrough.wait(of: request)
         call.hangup = hangup
@@ -55,7 +56,7 @@ public struct PassThrough: Sendable {
             await relay?.close()
             throw error.refusal
         }
-        watching.answered(reply.status, relay?.copy)
+        watching.answered(reply.status, relay?.copy ?? .none)
         return PassThrough.answer(with: reply, to: request, hangup: hangup) { await relay?.close() }
     }
 
@@ -118,9 +119,9 @@ public struct PassThrough: Sendable {
 extension BodyRelay {
     /// `nil` for a request without a body.
     fileprivate convenience init?(_ request: MatrixRequest, copyLimit: Int?) {
-        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        guard announced > 0 || request.headers[.transferEncoding] != nil else { return nil }
-        self.init(request.body, copyLimit: copyLimit)
+        let announced = request.headers[.contentLength].flatMap { Int($0) }
+        guard announced ?? 0 > 0 || request.headers[.transferEncoding] != nil else { return nil }
+        self.init(request.body, length: announced, copyLimit: copyLimit)
     }
 }
 
@@ -129,4 +130,9 @@ struct OneWriter: @unchecked Sendable {
     let writer: any ResponseBodyWriter
 
     init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+}
+
+extension MatrixErrorBody {
+    fileprivate static let goesInCircles = MatrixErrorBody(
+        .unknown, "homeserver.url leads back to presenced; it must be the homeserver's own address.", status: 502)
 }

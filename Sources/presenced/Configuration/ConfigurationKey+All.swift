@@ -3,7 +3,8 @@ import PresenceModel
 extension ConfigurationKey {
     /// Every key, in the order of `Config/presenced.yaml`.
     static let all: [ConfigurationKey] =
-        top + client + tokens + admin + federation + federationAccess + federationTimes + presence + lists + social
+        top + homeserver + client + tokens + admin + federation + federationAccess + federationTimes + presence + lists
+        + social
         + store + log
 
     private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
@@ -12,6 +13,18 @@ extension ConfigurationKey {
     private static let top: [ConfigurationKey] = [
         ConfigurationKey("server_name", \.serverName, .serverName, isRequired: true),
         ConfigurationKey("data_directory", \.dataDirectory, .path),
+    ]
+
+    private static let homeserver: [ConfigurationKey] = [
+        ConfigurationKey("homeserver.url", \.homeserver.url, .homeserver),
+        ConfigurationKey("homeserver.ca_file", \.homeserver.caFile, .existingFile(orNull: "none")),
+        ConfigurationKey("homeserver.timeout", \.homeserver.timeout, .duration(.seconds(1), .hours(1))),
+        ConfigurationKey("homeserver.connections", \.homeserver.connections, .count(16...100_000)),
+        ConfigurationKey("homeserver.trusted_proxies", \.homeserver.trustedProxies, .addressRanges),
+        ConfigurationKey("homeserver.whoami.cache", \.homeserver.whoami.cache, .duration(.zero, .minutes(5))),
+        ConfigurationKey("homeserver.whoami.limit", \.homeserver.whoami.limit, .count(0...10_000_000)),
+        ConfigurationKey(
+            "homeserver.whoami.timeout", \.homeserver.whoami.timeout, .duration(.seconds(1), .minutes(5))),
     ]
 
     private static let client: [ConfigurationKey] = [

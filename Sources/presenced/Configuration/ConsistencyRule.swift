@@ -33,6 +33,14 @@ struct ConsistencyRule: Sendable {
             guard federation.enabled, federation.listen == client.listen, client.listen.port != 0 else { return nil }
             return "'\(federation.listen)' is client.listen already; write another port"
         },
+        ConsistencyRule(keys: ["homeserver.url", "client.listen", "federation.listen"]) { configuration in
+            guard let url = configuration.homeserver.url else { return nil }
+            let own = [
+                ("client.listen", configuration.client.listen), ("federation.listen", configuration.federation.listen),
+            ]
+            let same = own.first { $0.1.port != 0 && url.text.hasSuffix("://\($0.1)") }
+            return same.map { "'\(url.text)' is \($0.0), presenced itself; write where the homeserver listens" }
+        },
         ConsistencyRule(
             keys: ["admin.listen", "client.listen", "federation.listen", "admin.enabled", "federation.enabled"]
         ) { configuration in

@@ -9,6 +9,7 @@ struct ServerConfiguration: Hashable, Sendable {
     var serverName = ServerConfiguration.localhost
     /// The folder of everything that presenced writes. Key `data_directory`.
     var dataDirectory = "./presenced-data"
+    var homeserver = Homeserver()
     var client = Client()
     var tokens = Tokens()
     var admin = Admin()

@@ -1,4 +1,5 @@
 import Foundation
+import HomeserverLink
 import PresenceModel
 import Yams
 
@@ -142,6 +143,19 @@ extension ValueForm where Value == NetworkAddress {
             }
             return address
         }
+    }
+}
+
+extension ValueForm where Value == HomeserverOrigin? {
+    static var homeserver: ValueForm {
+        ValueForm<HomeserverOrigin>.scalar("http:// or https:// and a host, with or without port", write: \.text) {
+            (text, _) throws(ValueProblem) in
+            guard let origin = try? HomeserverOrigin(parsing: text) else {
+                throw ValueProblem(
+                    message: "'\(text)' is not the address of a server; write http://127.0.0.1:8008, without a path")
+            }
+            return origin
+        }.orNull(meaning: "none: presenced runs by itself")
     }
 }
 

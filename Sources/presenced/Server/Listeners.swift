@@ -22,13 +22,13 @@ struct Listeners: Sendable {
 
     /// - Throws: ``StartFailure`` if the certificate or its key, or the operator's token, cannot be used.
     init(
-        _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: TokenSource,
-        federation: FederationParts?, clock: AnchoredClock, logger: Logger
+        _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: any Authenticating,
+        homeserver: HomeserverParts?, federation: FederationParts?, clock: AnchoredClock, logger: Logger
     ) throws {
         let ports = BoundPorts(expected: 1 + (federation == nil ? 0 : 1) + (configuration.admin.enabled ? 1 : 0))
         self.ports = ports
         let group = MultiThreadedEventLoopGroup.singleton
-        let plain = HTTPServerBuilder.bounded(idleTimeout: Listeners.idleTimeout)
+        let plain = HTTPServerBuilder.bounded(idleTimeout: Listeners.idleTimeout, passesOn: homeserver != nil)
         func named(
             _ name: String, _ address: NetworkAddress, _ server: HTTPServerBuilder, _ routes: RouteTable,
             _ origins: MatrixListener.Origins
@@ -48,7 +48,7 @@ struct Listeners: Sendable {
             configuration: configuration.gatewayConfiguration, clock: clock)
         var all = [
             named(
-                "client", configuration.client.listen, plain, clients.routes,
+                "client", configuration.client.listen, plain, homeserver?.routes(beside: clients) ?? clients.routes,
                 configuration.client.cors ? .any : .sameOnly)
         ]
         if configuration.admin.enabled {
@@ -59,9 +59,11 @@ struct Listeners: Sendable {
             let gateway = FederationGateway(
                 server: configuration.serverName, ownKeys: federation.ownKeys, keys: federation.keys,
                 runtime: runtime, configuration: configuration.federationGatewayConfiguration, clock: clock,
-                logger: logger, isUser: { tokens.knows($0) })
+                logger: logger, isUser: { await tokens.knows($0) })
             let server = try configuration.federation.tls.pair.map { try Listeners.tls(plain, $0) } ?? plain
-            all.append(named("federation", configuration.federation.listen, server, gateway.routes, .sameOnly))
+            let scheme = configuration.federation.tls.pair == nil ? "http" : "https"
+            let routes = homeserver?.routes(beside: gateway, scheme: scheme) ?? gateway.routes
+            all.append(named("federation", configuration.federation.listen, server, routes, .sameOnly))
         }
         self.all = all
     }

@@ -14,10 +14,12 @@ import ServiceLifecycle
 struct PresenceServer: Sendable {
     let configuration: ServerConfiguration
     let runtime: PresenceRuntime
-    let tokens: TokenSource
+    /// `nil` beside a homeserver, which knows whose a token is.
+    let tokens: TokenSource?
     let listeners: Listeners
     private let store: PresenceStore
     private let federation: FederationParts?
+    private let homeserver: HomeserverParts?
     private let logger: Logger
 
     /// Opens and reads everything, and starts the engines; nothing listens yet.
@@ -25,7 +27,7 @@ struct PresenceServer: Sendable {
     static func prepare(_ configuration: ServerConfiguration, logger: Logger) async throws -> PresenceServer {
         try makeFolder(configuration.dataDirectory)
         let clock = AnchoredClock(wallMilliseconds: wallMilliseconds())
-        let tokens = try openTokens(configuration)
+        let tokens = configuration.homeserver.url == nil ? try openTokens(configuration) : nil
         let (store, boot, snapshot) = try openStore(configuration, logger: logger)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
         let sender = configuration.federation.send ? federation?.sender : nil
@@ -33,17 +35,28 @@ struct PresenceServer: Sendable {
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
             journal: store, delivery: sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
+        let homeserver = try HomeserverParts(configuration, runtime: runtime, clock: clock, logger: logger)
+        if let tokens { await introduceUsers(of: tokens, to: runtime, configuration, logger) }
+        guard let authenticating: any Authenticating = homeserver?.tokens ?? tokens else {
+            preconditionFailure("tokens are known to a file or to a homeserver")
+        }
+        let listeners = try Listeners(
+            configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
+            clock: clock, logger: logger)
+        return PresenceServer(
+            configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, store: store,
+            federation: federation, homeserver: homeserver, logger: logger)
+    }
+
+    private static func introduceUsers(
+        of tokens: TokenSource, to runtime: PresenceRuntime, _ configuration: ServerConfiguration, _ logger: Logger
+    ) async {
         if tokens.strangers > 0 {
             logger.warning(
                 "the token file holds tokens of users of another server, which open nothing; was server_name changed?",
                 metadata: ["count": "\(tokens.strangers)", "server_name": "\(configuration.serverName)"])
         }
         for user in tokens.users { await runtime.submit(.presence(.userKnown(user))) }
-        let listeners = try Listeners(
-            configuration, runtime: runtime, tokens: tokens, federation: federation, clock: clock, logger: logger)
-        return PresenceServer(
-            configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, store: store,
-            federation: federation, logger: logger)
     }
 
     /// Runs until SIGTERM or SIGINT, or until `stop` returns.
@@ -75,11 +88,12 @@ struct PresenceServer: Sendable {
     /// In the order of their start; they stop in the reverse order: streams, listeners, and last the engines.
     private var services: [any Service] {
         var services: [any Service] = [
-            Part { [runtime, store, federation] in
+            Part { [runtime, store, federation, homeserver] in
                 try? await gracefulShutdown()
                 try await runtime.stop()
                 try await store.close()
                 try await federation?.transport.shutdown()
+                try await homeserver?.upstream.shutdown()
             }
         ]
         for listener in listeners.all {
@@ -94,8 +108,9 @@ struct PresenceServer: Sendable {
         }
         services.append(Part { try await followFiles() })
         services.append(
-            Part { [runtime] in
+            Part { [runtime, homeserver] in
                 try? await gracefulShutdown()
+                homeserver?.upstream.endWaits()
                 await runtime.endStreams()
             })
         return services
@@ -115,16 +130,20 @@ struct PresenceServer: Sendable {
                         metadata: ["reason": "\(failure)"])
                 }
                 saidOfStore = failure
-                let change = tokens.refresh()
-                for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
-                for user in change.arrived { await runtime.submit(.presence(.userKnown(user))) }
+                if let tokens { await follow(tokens) }
                 federation?.followKeys(logger)
-                if let problem = change.problem {
-                    logger.error(
-                        "the token file changed and cannot be used; the tokens of before hold until it is mended",
-                        metadata: ["reason": "\(problem)"])
-                }
             }
+        }
+    }
+
+    private func follow(_ tokens: TokenSource) async {
+        let change = tokens.refresh()
+        for key in change.vanished { await runtime.submit(.presence(.deviceRevoked(key))) }
+        for user in change.arrived { await runtime.submit(.presence(.userKnown(user))) }
+        if let problem = change.problem {
+            logger.error(
+                "the token file changed and cannot be used; the tokens of before hold until it is mended",
+                metadata: ["reason": "\(problem)"])
         }
     }
 
