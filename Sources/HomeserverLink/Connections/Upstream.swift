@@ -128,7 +128,7 @@ public final class Upstream: Sendable {
 
     deinit {
         // They must not go without it, and it does no harm twice.
-        let clients = [prompt, patient]
+        let clients = [prompt, patient, unpacking]
         Task { for client in clients { try? await client.shutdown() } }
     }
 
