@@ -109,7 +109,7 @@ let package = Package(
             dependencies: [
                 "ClientGateway", "FederationEngine", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine",
                 "PresenceModel", "PresenceRuntime", asyncHTTPClient, crypto, hummingbirdCore, httpTypes, logging,
-                nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
+                nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL, yams,
             ],
             swiftSettings: strict),
 

@@ -4,7 +4,8 @@ import PresenceModel
 /// `{"free_for_chat"|"online"|"busy"|"unavailable"|"offline":…}`, each `"anyone"`, `"list"`, `"nobody"` or
 /// `{"group":name}`.
 ///
-/// `hidden` is no key: it answers as `offline` does.
+/// `hidden` is no key: it answers as `offline` does. `"refuse_invites"`, true or false: whether invitations that the rules
+/// do not allow are left on the user's behalf.
 public struct ContactPolicyBody: Hashable, Sendable {
     /// Those that are named; `nil` for the others.
     public var freeForChat: ContactRule?
@@ -16,19 +17,28 @@ public struct ContactPolicyBody: Hashable, Sendable {
     public var unavailable: ContactRule?
     /// See ``freeForChat``.
     public var offline: ContactRule?
+    /// `nil` if left out.
+    public var refusesInvites: Bool?
 
     /// Nothing is named.
     public init() {}
 
     /// - Throws: what to answer: 400.
     public static func decode(_ bytes: [UInt8]) throws(MatrixErrorBody) -> ContactPolicyBody {
-        let body = try ClientBody(bytes, keys: ["free_for_chat", "online", "busy", "unavailable", "offline"])
+        let body = try ClientBody(
+            bytes, keys: ["free_for_chat", "online", "busy", "unavailable", "offline", "refuse_invites"])
         var policy = ContactPolicyBody()
         policy.freeForChat = try rule("free_for_chat", in: body)
         policy.online = try rule("online", in: body)
         policy.busy = try rule("busy", in: body)
         policy.unavailable = try rule("unavailable", in: body)
         policy.offline = try rule("offline", in: body)
+        if let value = body.value("refuse_invites") {
+            guard let refuses = value.bool else {
+                throw MatrixErrorBody(.badJSON, "refuse_invites must be true or false.")
+            }
+            policy.refusesInvites = refuses
+        }
         return policy
     }
 
@@ -40,6 +50,7 @@ public struct ContactPolicyBody: Hashable, Sendable {
         if let busy { new.busy = busy }
         if let unavailable { new.unavailable = unavailable }
         if let offline { new.offline = offline }
+        if let refusesInvites { new.refusesInvites = refusesInvites }
         return new
     }
 
@@ -48,7 +59,7 @@ public struct ContactPolicyBody: Hashable, Sendable {
         CanonicalJSON.encode([
             "free_for_chat": value(of: policy.freeForChat), "online": value(of: policy.online),
             "busy": value(of: policy.busy), "unavailable": value(of: policy.unavailable),
-            "offline": value(of: policy.offline),
+            "offline": value(of: policy.offline), "refuse_invites": .bool(policy.refusesInvites),
         ])
     }
 

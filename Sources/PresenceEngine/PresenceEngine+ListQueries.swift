@@ -152,6 +152,22 @@ extension PresenceEngine {
         roomNumbers[room].map { rooms[$0].members.map { profiles[$0].id }.sorted() } ?? []
     }
 
+    /// Those in the room whom this server hosts, in the order of names.
+    public func localMembers(of room: RoomID) -> [UserID] {
+        roomNumbers[room].map { rooms[$0].locals.map { profiles[$0].id }.sorted() } ?? []
+    }
+
+    /// Whether anybody whom this server hosts is in the room.
+    public func hasLocalMembers(_ room: RoomID) -> Bool { roomNumbers[room].map { !rooms[$0].locals.isEmpty } ?? false }
+
+    /// The rooms in which somebody here cares about the others, in the order of their names.
+    public var roomsInUse: [RoomID] { rooms.filter { !$0.members.isEmpty && $0.caring > 0 }.map(\.id).sorted() }
+
+    /// The local users with a device that is held as connected, or a stream, in the order of names.
+    public var attentiveUsers: [UserID] {
+        users.indices.filter { users[$0].isLocal && users[$0].isAttentive }.map { profiles[$0].id }.sorted()
+    }
+
     /// The rooms that the user is in, in the order of their names.
     public func rooms(of user: UserID) -> [RoomID] {
         (relations(of: user)?.rooms ?? []).map { rooms[$0].id }.sorted()

@@ -23,6 +23,9 @@ public struct ContactPolicy: Hashable, Sendable {
     public var unavailable = ContactRule.list
     /// While offline to others. Default: the list.
     public var offline = ContactRule.list
+    /// Invitations to direct chats that the rules do not allow are left on the user's behalf, where presenced runs beside
+    /// a homeserver. Default: no.
+    public var refusesInvites = false
 
     /// The defaults above.
     public init() {}

@@ -28,6 +28,7 @@ public struct PresenceInstance: Sendable {
         case federation(FederationEngine.Record)
         /// Where a device's syncs stand, the latest last; none: the row goes.
         case syncCursors(DeviceKey, [SyncCursors.Cursor])
+        case homeserver(HomeserverRecord)
     }
 
     /// Which way presence goes between this server and others.
@@ -57,6 +58,8 @@ public struct PresenceInstance: Sendable {
         public var federation = FederationEngine.Snapshot()
         /// Where devices' syncs stand; not for the engines but for ``SyncCursors/init(limit:restoring:)``.
         public var syncCursors: [(key: DeviceKey, cursors: [SyncCursors.Cursor])] = []
+        /// What is known of the homeserver; no engine's business.
+        public var homeserver = HomeserverSnapshot()
 
         /// Nothing saved: a first start.
         public init() {}

@@ -56,6 +56,16 @@ public actor PresenceRuntime {
         carryOut(instance.handle(event, at: clock.now))
     }
 
+    /// Looks and acts in one breath: what `decide` orders happens before anything else does.
+    /// - Returns: what `decide` returns besides.
+    public func submit<Outcome: Sendable>(
+        deciding decide: @Sendable (PresenceEngine, Instant) -> (orders: [PresenceEngine.Event], outcome: Outcome)
+    ) -> Outcome {
+        let (orders, outcome) = decide(instance.presence, clock.now)
+        for event in orders { submit(.presence(event)) }
+        return outcome
+    }
+
     private func carryOut(_ effects: [PresenceInstance.Effect]) {
         var records: [PresenceInstance.Record] = []
         for effect in effects {

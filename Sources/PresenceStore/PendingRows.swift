@@ -23,13 +23,27 @@ struct PendingRows: Sendable {
         case peer(ServerName)
         case permission(isInvite: Bool, observed: UserID, observer: UserID)
         case syncCursors(DeviceKey)
+        case room(RoomID)
+        case refusedInvite(UserID, RoomID)
+        case roomsListed
 
         init(_ record: PresenceInstance.Record) {
             switch record {
             case .presence(let record): self.init(record)
             case .federation(let record): self.init(record)
             case .syncCursors(let device, _): self = .syncCursors(device)
+            case .homeserver(let record): self.init(record)
             }
+        }
+
+        private init(_ record: HomeserverRecord) {
+            self =
+                switch record {
+                case .roomListed(let room, _), .roomForgotten(let room): .room(room)
+                case .inviteRefused(let user, let room, _), .inviteSettled(let user, let room):
+                    .refusedInvite(user, room)
+                case .roomsListed: .roomsListed
+                }
         }
 
         private init(_ record: PresenceEngine.Record) {

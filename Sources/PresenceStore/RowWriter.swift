@@ -20,6 +20,7 @@ struct RowWriter {
             try execute(.removeCursors, [device.user.text, device.device.text])
         case .syncCursors(let device, let cursors):
             try execute(.putCursors, [device.user.text, device.device.text, SyncCursorBytes.encode(cursors)])
+        case .homeserver(let record): try write(record)
         }
     }
 
@@ -79,7 +80,7 @@ struct RowWriter {
             .putSettings,
             [
                 user.text, settings.policy?.rawValue, contact.freeForChat.stored, contact.online.stored,
-                contact.busy.stored, contact.unavailable.stored, contact.offline.stored,
+                contact.busy.stored, contact.unavailable.stored, contact.offline.stored, contact.refusesInvites,
             ])
         try execute(.removeGroups, [user.text])
         for group in settings.groups {
@@ -116,6 +117,17 @@ struct RowWriter {
         }
     }
 
+    private mutating func write(_ record: HomeserverRecord) throws {
+        switch record {
+        case .roomListed(let room, let listed): try execute(.putRoom, [room.text, milliseconds(listed)])
+        case .roomForgotten(let room): try execute(.removeRoom, [room.text])
+        case .inviteRefused(let user, let room, let since):
+            try execute(.putInvite, [user.text, room.text, milliseconds(since)])
+        case .inviteSettled(let user, let room): try execute(.removeInvite, [user.text, room.text])
+        case .roomsListed(let instant): try execute(.putRoomsListed, [milliseconds(instant)])
+        }
+    }
+
     private mutating func execute(_ sentence: Sentence, _ arguments: StatementArguments) throws {
         let statement = try statements[sentence.rawValue] ?? database.cachedStatement(sql: sentence.sql)
         statements[sentence.rawValue] = statement
@@ -140,6 +152,7 @@ extension RowWriter {
         case putSettings, removeGroups, putGroup, putMember, removeMember, putRemote, removeRemote
         case putGiven, removeGiven, putAsked, removeAsked, putPeer, removePeer
         case putPermission, removePermission, putCursors, removeCursors
+        case putRoom, removeRoom, putInvite, removeInvite, putRoomsListed
 
         // The cast: a text with a NUL comes as bytes, see `bindable(_:)`.
         var sql: String {
@@ -168,8 +181,8 @@ extension RowWriter {
             case .putSettings:
                 """
                 INSERT OR REPLACE INTO list_settings (user, policy, contact_free_for_chat, contact_online,
-                    contact_busy, contact_unavailable, contact_offline)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                    contact_busy, contact_unavailable, contact_offline, contact_refuses_invites)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
             case .removeGroups: "DELETE FROM list_group WHERE owner = ?"
             case .putGroup: "INSERT OR REPLACE INTO list_group (owner, name, slot) VALUES (?, ?, ?)"
@@ -195,6 +208,11 @@ extension RowWriter {
                 INSERT OR REPLACE INTO permission (is_invite, observed, observer, kind, request, note)
                 VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT))
                 """
+            case .putRoom: "INSERT OR REPLACE INTO listed_room (room, listed) VALUES (?, ?)"
+            case .removeRoom: "DELETE FROM listed_room WHERE room = ?"
+            case .putInvite: "INSERT OR REPLACE INTO refused_invite (user, room, since) VALUES (?, ?, ?)"
+            case .removeInvite: "DELETE FROM refused_invite WHERE user = ? AND room = ?"
+            case .putRoomsListed: "INSERT OR REPLACE INTO meta (key, value) VALUES ('rooms_listed', ?)"
             case .removePermission: "DELETE FROM permission WHERE is_invite = ? AND observed = ? AND observer = ?"
             case .putCursors: "INSERT OR REPLACE INTO sync_cursor (user, device, cursors) VALUES (?, ?, ?)"
             case .removeCursors: "DELETE FROM sync_cursor WHERE user = ? AND device = ?"

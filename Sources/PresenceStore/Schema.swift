@@ -23,6 +23,9 @@ enum Schema {
         migrator.registerMigration("4: where syncs stand") { database in
             try database.execute(sql: fourth)
         }
+        migrator.registerMigration("5: rooms of a homeserver, refused invitations") { database in
+            try database.execute(sql: rooms)
+        }
         return migrator
     }
 
@@ -90,6 +93,24 @@ enum Schema {
         CREATE TABLE peer (
             server TEXT PRIMARY KEY,
             dialect TEXT NOT NULL CHECK (dialect IN ('unheard', 'legacy', 'capable'))
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What is known of the homeserver's rooms, and what is to be done there for users who want no invitations.
+    static let rooms = """
+        ALTER TABLE list_settings ADD COLUMN contact_refuses_invites INTEGER NOT NULL DEFAULT 0
+            CHECK (contact_refuses_invites IN (0, 1));
+
+        CREATE TABLE listed_room (
+            room TEXT PRIMARY KEY,
+            listed INTEGER NOT NULL CHECK (listed >= 0)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE refused_invite (
+            user TEXT NOT NULL,
+            room TEXT NOT NULL,
+            since INTEGER NOT NULL CHECK (since >= 0),
+            PRIMARY KEY (user, room)
         ) STRICT, WITHOUT ROWID;
         """
 

@@ -32,6 +32,22 @@ struct SnapshotReader {
             (row) throws(UnparsableColumn) in
             (DeviceKey(user: try row.user(0), device: try row.device(1)), try row.syncCursors(2))
         }
+        snapshot.homeserver = try homeserver()
+        return snapshot
+    }
+
+    private mutating func homeserver() throws -> HomeserverSnapshot {
+        var snapshot = HomeserverSnapshot()
+        snapshot.rooms = try rows(of: "listed_room", ["room", "listed"], by: "room") {
+            (row) throws(UnparsableColumn) in (try row.room(0), try row.present(1, row.instant))
+        }
+        snapshot.refusedInvites = try rows(of: "refused_invite", ["user", "room", "since"], by: "user, room") {
+            (row) throws(UnparsableColumn) in
+            (try row.user(0), try row.room(1), try row.present(2, row.instant))
+        }
+        snapshot.roomsListed = try Int64.fetchOne(
+            database, sql: "SELECT value FROM meta WHERE key = 'rooms_listed' AND typeof(value) = 'integer'"
+        ).map { Instant(millisecondsSinceEpoch: $0) }
         return snapshot
     }
 
@@ -180,7 +196,7 @@ extension SnapshotReader {
     private mutating func listSettings() throws -> [(user: UserID, settings: StoredListSettings)] {
         let columns = [
             "user", "policy", "contact_free_for_chat", "contact_online", "contact_busy", "contact_unavailable",
-            "contact_offline",
+            "contact_offline", "contact_refuses_invites",
         ]
         var found: [(user: UserID, settings: StoredListSettings)] = try rows(
             of: "list_settings", columns, by: "user"
@@ -192,6 +208,7 @@ extension SnapshotReader {
             settings.contact.busy = try row.contactRule(4)
             settings.contact.unavailable = try row.contactRule(5)
             settings.contact.offline = try row.contactRule(6)
+            settings.contact.refusesInvites = try row.flag(7)
             return (try row.user(0), settings)
         }
         var places: [UserID: Int] = [:]

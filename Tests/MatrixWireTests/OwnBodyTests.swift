@@ -192,12 +192,14 @@ import Testing
         var expected = ContactPolicy()
         expected.busy = .group(closeFriends)
         expected.offline = .nobody
-        let changed = try put(#"{"busy":{"group":"close"},"offline":"nobody"}"#).applied(to: ContactPolicy())
+        expected.refusesInvites = true
+        let changed = try put(#"{"busy":{"group":"close"},"offline":"nobody","refuse_invites":true}"#)
+            .applied(to: ContactPolicy())
         #expect(changed == expected)
         #expect(
             text(ContactPolicyBody.encode(changed))
                 == #"{"busy":{"group":"close"},"free_for_chat":"anyone","offline":"nobody","online":"list","#
-                + #""unavailable":"list"}"#)
+                + #""refuse_invites":true,"unavailable":"list"}"#)
         let again = try put(text(ContactPolicyBody.encode(changed)))
         #expect(again.applied(to: ContactPolicy()) == changed)
         for json in [
@@ -207,6 +209,7 @@ import Testing
             #expect(failure(put, json) == OwnBodyTests.invalid, "\(json)")
         }
         #expect(failure(put, #"{"hidden":"nobody"}"#) == OwnBodyTests.bad)
+        #expect(failure(put, #"{"refuse_invites":1}"#) == OwnBodyTests.bad)
     }
 
     @Test func `a contact check names one or two users`() throws {

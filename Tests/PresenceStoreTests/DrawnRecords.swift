@@ -11,7 +11,7 @@ struct DrawnRecords {
 
     mutating func next() throws -> Record {
         let (user, other) = (try drawnUser(), try drawnUser())
-        switch generator.next() % 22 {
+        switch generator.next() % 24 {
         case 0: return .presence(.status(user, try drawnStatus()))
         case 1: return .presence(.deviceType(try drawnDevice(user), try drawnType()))
         case 2: return .presence(.deviceTypeRemoved(try drawnDevice(user)))
@@ -46,7 +46,17 @@ struct DrawnRecords {
         case 18: return .federation(.permissionQueued(drawnMessage(user, other)))
         case 19: return .syncCursors(try drawnDevice(user), drawnCursors())
         case 20: return .syncCursors(try drawnDevice(user), [])
-        default: return .federation(.permissionDelivered(drawnMessage(user, other)))
+        case 21: return .federation(.permissionDelivered(drawnMessage(user, other)))
+        case 22:
+            let room = try drawnRoom()
+            return .homeserver(drawn([.roomListed(room, drawnInstant()), .roomForgotten(room)]))
+        default:
+            let room = try drawnRoom()
+            return .homeserver(
+                drawn([
+                    .inviteRefused(user, room, drawnInstant()), .inviteSettled(user, room),
+                    .roomsListed(drawnInstant()),
+                ]))
         }
     }
 
@@ -93,6 +103,7 @@ struct DrawnRecords {
         settings.contact.busy = try drawnRule()
         settings.contact.unavailable = try drawnRule()
         settings.contact.offline = try drawnRule()
+        settings.contact.refusesInvites = drawn([false, true])
         for (place, name) in ["Family", "family", "work", "é"].enumerated() where drawn([false, true]) {
             let slot = UInt8(place * 16) + UInt8(generator.next() % 16)
             settings.groups.append(StoredListSettings.Group(slot: slot, name: try group(name)))
@@ -134,6 +145,18 @@ struct RecordsOnDisk: Equatable {
         case .federation(let row): append(row)
         case .syncCursors(let key, let cursors):
             rows[["cursors", key.user.text, key.device.text]] = cursors.isEmpty ? nil : record
+        case .homeserver(let row): append(row)
+        }
+    }
+
+    private mutating func append(_ record: HomeserverRecord) {
+        let row = Record.homeserver(record)
+        switch record {
+        case .roomListed(let room, _): rows[["listed", room.text]] = row
+        case .roomForgotten(let room): rows[["listed", room.text]] = nil
+        case .inviteRefused(let user, let room, _): rows[["refused", user.text, room.text]] = row
+        case .inviteSettled(let user, let room): rows[["refused", user.text, room.text]] = nil
+        case .roomsListed: rows[["all listed"]] = row
         }
     }
 
@@ -200,6 +223,10 @@ extension PresenceInstance.Snapshot {
         federation += self.federation.peers.map { .peer($0.server, $0.memory) }
         federation += self.federation.permissions.map { .permissionQueued($0) }
         let cursors = syncCursors.map { Record.syncCursors($0.key, $0.cursors) }
+        var homeserver: [HomeserverRecord] = self.homeserver.rooms.map { .roomListed($0.room, $0.listed) }
+        homeserver += self.homeserver.refusedInvites.map { .inviteRefused($0.user, $0.room, $0.since) }
+        if let roomsListed = self.homeserver.roomsListed { homeserver.append(.roomsListed(roomsListed)) }
         return presence.map { .presence($0) } + federation.map { .federation($0) } + cursors
+            + homeserver.map { .homeserver($0) }
     }
 }

@@ -37,6 +37,7 @@ import Testing
         "list_settings": [
             "user": "'@m:x'", "policy": "'ask'", "contact_free_for_chat": "'anyone'", "contact_online": "'list'",
             "contact_busy": "'nobody'", "contact_unavailable": "'group:g'", "contact_offline": "'list'",
+            "contact_refuses_invites": "1",
         ],
         "list_group": ["owner": "'@m:x'", "name": "'g'", "slot": "63"],
         "room_member": ["room": "'!r:x'", "user": "'@m:x'"],
@@ -52,6 +53,8 @@ import Testing
             "note": "'n'",
         ],
         "sync_cursor": ["user": "'@m:x'", "device": "'D'", "cursors": "zeroblob(80)"],
+        "listed_room": ["room": "'!r:x'", "listed": "1"],
+        "refused_invite": ["user": "'@m:x'", "room": "'!r:x'", "since": "1"],
     ]
 
     /// What no column of that meaning may hold, as far as a strict table takes it.
@@ -71,9 +74,10 @@ import Testing
         (
             [
                 "last_active", "last_seen", "override_until", "shown_last_active", "since", "good_until", "until",
+                "listed",
             ], ["-1", "9223372036854775807"]
         ),
-        (["is_connected", "is_idle", "override_replaces_text", "is_invite"], ["2", "-1"]),
+        (["is_connected", "is_idle", "override_replaces_text", "is_invite", "contact_refuses_invites"], ["2", "-1"]),
         (["slot"], ["-1", "64", "9223372036854775807"]),
         (["status_text", "override_text", "shown_text"], ["CAST(x'FF' AS TEXT)"]),
         (["note"], ["CAST(x'FF' AS TEXT)", "printf('%.*c', 513, 'x')"]),

@@ -122,7 +122,7 @@ import Testing
         }
         #expect(
             lines == [
-                #""@a:x"|"accept_shared_room"|"anyone"|"list"|"group:Family"|"list"|"list""#,
+                #""@a:x"|"accept_shared_room"|"anyone"|"list"|"group:Family"|"list"|"list"|0"#,
                 #""@a:x"|"Family"|3"#, #""@a:x"|"online"||||0|"busy"|1||9|0||"#,
             ])
     }

@@ -35,7 +35,7 @@ public struct EffectDigest: Hashable, Sendable {
                 mix(byte: 4)
                 mix(record)
             // No engine says so.
-            case .save(.syncCursors): mix(byte: 6)
+            case .save(.syncCursors), .save(.homeserver): mix(byte: 6)
             }
         }
     }
@@ -255,5 +255,6 @@ extension EffectDigest {
             case .nobody: mix(byte: 3)
             }
         }
+        mix(byte: contact.refusesInvites ? 1 : 0)
     }
 }

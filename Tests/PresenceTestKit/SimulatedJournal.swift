@@ -94,7 +94,7 @@ struct SimulatedJournal: Sendable {
         case .presence(.member), .presence(.memberRemoved): false
         case .presence: true
         case .federation(.permissionQueued): true
-        case .federation, .syncCursors: false
+        case .federation, .syncCursors, .homeserver: false
         }
     }
 
@@ -121,8 +121,8 @@ struct SimulatedJournal: Sendable {
         case .federation(.permissionDelivered(let message)):
             let key = SimulatedJournal.key(of: message)
             permissions.removeAll { $0.key == key }
-        // Nobody syncs in the simulation.
-        case .syncCursors: break
+        // Nobody syncs in the simulation, and there is no homeserver.
+        case .syncCursors, .homeserver: break
         }
     }
 

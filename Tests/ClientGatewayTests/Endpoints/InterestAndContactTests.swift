@@ -47,14 +47,19 @@ struct `The contact policy` {
         let bench = try await GatewayBench()
         #expect(
             try await bench.told("GET", path, as: "ada")
-                == #"{"busy":"nobody","free_for_chat":"anyone","offline":"list","online":"list","unavailable":"list"}"#)
+                == #"{"busy":"nobody","free_for_chat":"anyone","offline":"list","online":"list","#
+                + #""refuse_invites":false,"unavailable":"list"}"#)
         let changed =
-            #"{"busy":{"group":"close"},"free_for_chat":"anyone","offline":"anyone","online":"list","unavailable":"list"}"#
-        let put = #"{"busy":{"group":"close"},"offline":"anyone"}"#
+            #"{"busy":{"group":"close"},"free_for_chat":"anyone","offline":"anyone","online":"list","#
+            + #""refuse_invites":true,"unavailable":"list"}"#
+        let put = #"{"busy":{"group":"close"},"offline":"anyone","refuse_invites":true}"#
         #expect(try await bench.ask("PUT", path, as: "ada", put).verdict == "404 M_NOT_FOUND")
         _ = try await bench.told("PUT", "\(GatewayBench.own)/presence/list/groups/close", as: "ada", "{}")
         #expect(try await bench.told("PUT", path, as: "ada", put) == changed)
         #expect(try await bench.told("GET", path, as: "ada") == changed)
+        #expect(try await bench.told("PUT", path, as: "ada", #"{"offline":"anyone"}"#) == changed)
+        let odd = try await bench.ask("PUT", path, as: "ada", #"{"refuse_invites":"yes"}"#)
+        #expect(odd.verdict == "400 M_BAD_JSON")
     }
 
     @Test func `is asked by one of the two`() async throws {
