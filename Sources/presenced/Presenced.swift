@@ -11,6 +11,7 @@ struct Presenced: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, CheckConfigCommand.self, GenerateKeyCommand.self, RotateKeyCommand.self,
-            TokenCommand.self, ExplainCommand.self, PeersCommand.self, DemoCommand.self,
+            GenerateRegistrationCommand.self, TokenCommand.self, ExplainCommand.self, PeersCommand.self,
+            DemoCommand.self,
         ])
 }

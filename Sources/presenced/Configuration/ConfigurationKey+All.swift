@@ -3,9 +3,8 @@ import PresenceModel
 extension ConfigurationKey {
     /// Every key, in the order of `Config/presenced.yaml`.
     static let all: [ConfigurationKey] =
-        top + homeserver + client + tokens + admin + federation + federationAccess + federationTimes + presence + lists
-        + social
-        + store + log
+        top + homeserver + applicationService + client + tokens + admin + federation + federationAccess
+        + federationTimes + presence + lists + social + store + log
 
     private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
     private static let withSocial = Effect.reserved(until: "the social service")
@@ -25,6 +24,8 @@ extension ConfigurationKey {
         ConfigurationKey("homeserver.whoami.limit", \.homeserver.whoami.limit, .count(0...10_000_000)),
         ConfigurationKey(
             "homeserver.whoami.timeout", \.homeserver.whoami.timeout, .duration(.seconds(1), .minutes(5))),
+        ConfigurationKey("homeserver.sync.cursors", \.homeserver.sync.cursors, .count(0...10_000_000)),
+        ConfigurationKey("homeserver.sync.early_wake", \.homeserver.sync.earlyWake, .toggle),
     ]
 
     private static let client: [ConfigurationKey] = [

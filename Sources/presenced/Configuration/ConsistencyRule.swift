@@ -5,7 +5,9 @@ struct ConsistencyRule: Sendable {
     /// What is wrong, or `nil`.
     let finding: @Sendable (ServerConfiguration) -> String?
 
-    static let all: [ConsistencyRule] = [
+    static let all: [ConsistencyRule] = general + applicationService
+
+    private static let general: [ConsistencyRule] = [
         ConsistencyRule(keys: ["federation.tls.certificate", "federation.tls.key"]) { configuration in
             let tls = configuration.federation.tls
             guard (tls.certificate == nil) != (tls.key == nil) else { return nil }

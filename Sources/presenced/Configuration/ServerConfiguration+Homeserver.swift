@@ -15,6 +15,8 @@ extension ServerConfiguration {
         /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
         var trustedProxies = [AddressRange(parsing: "127.0.0.0/8"), AddressRange(parsing: "::1/128")].compactMap(\.self)
         var whoami = Whoami()
+        var sync = Sync()
+        var applicationService = ApplicationService()
     }
 
     /// The section `homeserver.whoami`: whose an access token is, by the homeserver's word.
@@ -25,5 +27,13 @@ extension ServerConfiguration {
         var limit = 100_000
         /// How long an answer may take.
         var timeout = Duration.seconds(10)
+    }
+
+    /// The section `homeserver.sync`: presence in the answers to clients' syncs.
+    struct Sync: Hashable, Sendable {
+        /// The most devices of which it is remembered how far they were told.
+        var cursors = 100_000
+        /// Long-polls end early when there is presence for them.
+        var earlyWake = false
     }
 }

@@ -5,19 +5,28 @@ import MatrixFederation
 import MatrixHTTP
 import MatrixWire
 import NIOPosix
+import PresenceModel
 import PresenceRuntime
 
 /// What a server needs to stand in front of a homeserver.
 struct HomeserverParts: Sendable {
     let upstream: Upstream
     let tokens: WhoamiTokens
+    /// `nil` without an application service.
+    let applicationService: ApplicationServiceParts?
     private let runtime: PresenceRuntime
+    private let journal: any Journal
+    private let cursors: [(key: DeviceKey, cursors: [SyncCursors.Cursor])]
+    private let syncConfiguration: SyncGateway.Configuration
+    private let clock: AnchoredClock
     private let trustedProxies: [AddressRange]
 
     /// `nil` where presenced runs by itself.
+    /// - Parameter snapshot: what an earlier run left.
     /// - Throws: ``StartFailure``.
     init?(
-        _ configuration: ServerConfiguration, runtime: PresenceRuntime, clock: AnchoredClock, logger: Logger
+        _ configuration: ServerConfiguration, runtime: PresenceRuntime, journal: any Journal,
+        from snapshot: PresenceInstance.Snapshot, clock: AnchoredClock, logger: Logger
     ) throws {
         let homeserver = configuration.homeserver
         guard let url = homeserver.url else { return nil }
@@ -40,7 +49,17 @@ struct HomeserverParts: Sendable {
             server: configuration.serverName, upstream: upstream,
             forwarding: Forwarding(trustedProxies: homeserver.trustedProxies), runtime: runtime, configuration: whoami,
             clock: clock, logger: logger)
+        applicationService = try ApplicationServiceParts(
+            configuration, upstream: upstream, runtime: runtime, journal: journal, saved: snapshot.homeserver,
+            clock: clock, logger: logger)
         self.runtime = runtime
+        self.journal = journal
+        self.clock = clock
+        cursors = snapshot.syncCursors
+        var sync = SyncGateway.Configuration()
+        sync.cursors = homeserver.sync.cursors
+        sync.earlyWake = homeserver.sync.earlyWake
+        syncConfiguration = sync
         trustedProxies = homeserver.trustedProxies
     }
 
@@ -49,7 +68,10 @@ struct HomeserverParts: Sendable {
         let passing = passing(scheme: "http")
         let others = ClientPassThrough(passing, tokens: tokens, runtime: runtime)
         let merged = MergedDocuments(passing: passing, gateway: clients)
-        return RouteTable(clients.presenceRoutes + merged.routes) { request throws(MatrixErrorBody) in
+        let syncs = SyncGateway(
+            pass: passing, tokens: tokens, client: clients, runtime: runtime, journal: journal, restoring: cursors,
+            configuration: syncConfiguration, clock: clock)
+        return RouteTable(clients.presenceRoutes + merged.routes + syncs.routes) { request throws(MatrixErrorBody) in
             try await others.answer(request)
         }
     }

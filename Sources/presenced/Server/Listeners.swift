@@ -25,7 +25,8 @@ struct Listeners: Sendable {
         _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: any Authenticating,
         homeserver: HomeserverParts?, federation: FederationParts?, clock: AnchoredClock, logger: Logger
     ) throws {
-        let ports = BoundPorts(expected: 1 + (federation == nil ? 0 : 1) + (configuration.admin.enabled ? 1 : 0))
+        let others = [federation != nil, configuration.admin.enabled, homeserver?.applicationService != nil]
+        let ports = BoundPorts(expected: 1 + others.count { $0 })
         self.ports = ports
         let group = MultiThreadedEventLoopGroup.singleton
         let plain = HTTPServerBuilder.bounded(idleTimeout: Listeners.idleTimeout, passesOn: homeserver != nil)
@@ -54,6 +55,10 @@ struct Listeners: Sendable {
         if configuration.admin.enabled {
             let gateway = AdminGateway(runtime: runtime, token: try AdminTokenFile.read(configuration.adminTokenPath))
             all.append(named("admin", configuration.admin.listen, plain, gateway.routes, .sameOnly))
+        }
+        if let service = homeserver?.applicationService {
+            let address = configuration.homeserver.applicationService.listen
+            all.append(named("application_service", address, plain, service.gateway.routes, .sameOnly))
         }
         if let federation {
             let gateway = FederationGateway(

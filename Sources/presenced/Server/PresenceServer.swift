@@ -35,7 +35,8 @@ struct PresenceServer: Sendable {
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
             journal: store, delivery: sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
-        let homeserver = try HomeserverParts(configuration, runtime: runtime, clock: clock, logger: logger)
+        let homeserver = try HomeserverParts(
+            configuration, runtime: runtime, journal: store, from: snapshot, clock: clock, logger: logger)
         if let tokens { await introduceUsers(of: tokens, to: runtime, configuration, logger) }
         guard let authenticating: any Authenticating = homeserver?.tokens ?? tokens else {
             preconditionFailure("tokens are known to a file or to a homeserver")
@@ -96,6 +97,14 @@ struct PresenceServer: Sendable {
                 try await homeserver?.upstream.shutdown()
             }
         ]
+        if let census = homeserver?.applicationService?.census {
+            services.append(
+                Part {
+                    await cancelWhenGracefulShutdown { await census.run() }
+                    // A part that ends ends the server, also one that found nothing to do.
+                    try? await gracefulShutdown()
+                })
+        }
         for listener in listeners.all {
             services.append(
                 Part {
