@@ -48,6 +48,9 @@ extension PresenceEngine {
         /// Users who are hidden or offline by choice count as interested in other servers' users while they are
         /// connected. Off, because a poll says that somebody is there.
         public var hiddenUsersCare = false
+        /// What another server says of a user whom nobody here can see is kept this long, should the user come into a room:
+        /// for a server that hears of rooms from elsewhere. Zero: not at all.
+        public var earlyReportsKept: Duration = .zero
         /// The longest explicit interest; a longer one is cut to this.
         public var interestLimit: Duration = .hours(1)
 

@@ -6,7 +6,11 @@ extension PresenceEngine {
         _ presence: Presence, of user: UserID, goodUntil: Instant?, at now: Instant, into effects: inout [Effect]
     ) {
         // Of whom nobody has on a list or in a room nothing is kept.
-        guard let number = number(of: user), !users[number].isLocal, isNeeded(number) else { return }
+        guard let number = number(of: user), !users[number].isLocal, isNeeded(number) else {
+            let time = configuration.earlyReportsKept
+            if time > .zero { earlyReports.note(presence, of: user, goodUntil: goodUntil, at: now, for: time) }
+            return
+        }
         let before = remotes[number]?.presence
         var learned = presence
         // A report without an age keeps the old one. Synapse does the same.
@@ -17,6 +21,14 @@ extension PresenceEngine {
         deadlines.set(number, to: goodUntil)
         effects.append(.save(.remote(user, StoredRemote(presence: learned, goodUntil: goodUntil))))
         if before.map({ !learned.says(theSameAs: $0) }) ?? true { noteChange(number, into: &effects) }
+    }
+
+    /// The user's server spoke of the user a moment before the user came into a room.
+    mutating func recallEarly(_ user: UserID, at now: Instant, into effects: inout [Effect]) {
+        let time = configuration.earlyReportsKept
+        guard time > .zero, let early = earlyReports.take(user, at: now, within: time) else { return }
+        if let goodUntil = early.goodUntil, goodUntil <= now { return }
+        learn(early.presence, of: user, goodUntil: early.goodUntil, at: now, into: &effects)
     }
 
     mutating func renew(_ user: UserID, goodUntil: Instant, into effects: inout [Effect]) {

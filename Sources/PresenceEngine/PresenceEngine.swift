@@ -40,6 +40,7 @@ public struct PresenceEngine: Sendable {
     var serverNumbers: [ServerName: Int] = [:]
     var streams: [StreamID: StreamRecord] = [:]
     var deadlines = DeadlineQueue()
+    var earlyReports = EarlyReports()
     private var latest = Instant.epoch
 
     /// The version that the latest change got. Versions rise with every change that an observer could see.
@@ -79,6 +80,7 @@ public struct PresenceEngine: Sendable {
             while let number = deadlines.popDue(at: now) { age(number, at: now, into: &effects) }
         case .roomJoined(let user, let room):
             join(user, room, into: &effects)
+            recallEarly(user, at: now, into: &effects)
         case .roomLeft(let user, let room):
             leave(user, room, into: &effects)
         case .roomForgotten(let room):

@@ -12,7 +12,11 @@ struct GenerateRegistrationCommand: ParsableCommand {
     @Option(help: "The configuration file, in YAML: for the server's name and the address.")
     var config: String
 
-    @Option(name: .shortAndLong, help: "The file to write; by default registration.yaml in data_directory.")
+    @Option(
+        name: .shortAndLong,
+        help:
+            "The file to write; by default the one that the configuration names, or registration.yaml in data_directory."
+    )
     var output: String?
 
     @Option(help: "Where the homeserver reaches presenced; by default http:// and the address it listens at.")
@@ -26,9 +30,10 @@ struct GenerateRegistrationCommand: ParsableCommand {
             ConfigurationFile.complain("--url must be http:// or https:// and a host, with or without a port")
             throw ExitCode.failure
         }
-        let path = output ?? PathText.resolve("registration.yaml", in: configuration.dataDirectory)
+        let named = configuration.homeserver.applicationService.registration
+        let path = output ?? named ?? PathText.resolve("registration.yaml", in: configuration.dataDirectory)
         do {
-            if output == nil {
+            if output == nil, named == nil {
                 try FileManager.default.createDirectory(
                     atPath: configuration.dataDirectory, withIntermediateDirectories: true,
                     attributes: [.posixPermissions: 0o700])
@@ -38,23 +43,28 @@ struct GenerateRegistrationCommand: ParsableCommand {
             ConfigurationFile.complain((error as? RegistrationError)?.description ?? error.localizedDescription)
             throw ExitCode.failure
         }
-        print(GenerateRegistrationCommand.whatNext(path: URL(fileURLWithPath: path).path, url: url))
+        print(
+            GenerateRegistrationCommand.whatNext(
+                path: URL(fileURLWithPath: path).path, url: url, isNamed: path == named))
     }
 
-    static func whatNext(path: String, url: String) -> String {
-        """
-        Wrote \(path). It holds secrets; only its owner can read it.
+    static func whatNext(path: String, url: String, isNamed: Bool) -> String {
+        let naming = """
+            2. Name it in presenced's configuration:
+                 homeserver:
+                   application_service:
+                     registration: \(path)
+            """
+        return """
+            Wrote \(path). It holds secrets; only its owner can read it.
 
-        What to do next:
-        1. Let the homeserver read it: give it a copy that its user may read, and name that in its configuration.
-           Synapse, homeserver.yaml:
-             app_service_config_files:
-               - \(path)
-        2. Name it in presenced's configuration:
-             homeserver:
-               application_service:
-                 registration: \(path)
-        3. Restart the homeserver, then presenced. The homeserver must reach presenced at \(url).
-        """
+            What to do next:
+            1. Let the homeserver read it: give it a copy that its user may read, and name that in its configuration.
+               Synapse, homeserver.yaml:
+                 app_service_config_files:
+                   - \(path)
+            \(isNamed ? "2. presenced's configuration names it already." : naming)
+            3. Restart the homeserver, then presenced. The homeserver must reach presenced at \(url).
+            """
     }
 }

@@ -22,7 +22,7 @@ extension ConfigurationKey {
     static let applicationService: [ConfigurationKey] = [
         ConfigurationKey(
             "homeserver.application_service.registration", \.homeserver.applicationService.registration,
-            .existingFile(orNull: "no application service")),
+            .path(orNull: "no application service")),
         ConfigurationKey(
             "homeserver.application_service.listen", \.homeserver.applicationService.listen, .address),
         ConfigurationKey(

@@ -18,7 +18,9 @@ struct ApplicationServiceParts: Sendable {
         do throws(RegistrationError) {
             registration = try RegistrationFile.read(path)
         } catch {
-            throw StartFailure("cannot use the registration", ["path": "\(path)", "reason": "\(error.message)"])
+            throw StartFailure(
+                "cannot use the registration; presenced generate-registration makes it",
+                ["path": "\(path)", "reason": "\(error.message)"])
         }
         if service.bootstrap == .lazy, registration.userPatterns.isEmpty {
             throw StartFailure(

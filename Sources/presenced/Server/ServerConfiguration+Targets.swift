@@ -40,6 +40,8 @@ extension ServerConfiguration {
         settings.excludedRooms = Set(presence.excludedRooms)
         settings.nearRoomLimit = federation.legacy.roomLimit
         settings.hiddenUsersCare = presence.hiddenPolls
+        // Who is in which room is heard from the homeserver, a moment after it happened.
+        settings.earlyReportsKept = homeserver.url == nil ? .zero : .minutes(1)
         settings.interestLimit = presence.interestLimit
         settings.listPolicy = lists.policy
         settings.listPolicyByServer = lists.policyByServer

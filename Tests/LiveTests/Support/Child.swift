@@ -90,6 +90,16 @@ final class Child: Sendable {
     /// Whether it has not ended yet.
     var isRunning: Bool { watched.state.withLock { $0.status == nil } }
 
+    /// Writes to its standard input.
+    func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(input, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
     /// Sends a signal that does not end it.
     func send(_ signal: Int32) {
         if isRunning { kill(pid, signal) }

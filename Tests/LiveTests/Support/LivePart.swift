@@ -14,7 +14,9 @@ enum LivePart {
         guard FileManager.default.fileExists(atPath: "\(folder)/.finished-nio-0.26.0"),
             FileManager.default.isExecutableFile(atPath: python)
         else {
-            note("Synapse 1.163.2 and matrix-nio 0.26.0: not installed at \(folder); run Tests/Live/set-up.sh to see why")
+            note(
+                "Synapse 1.163.2 and matrix-nio 0.26.0: not installed at \(folder); run Tests/Live/set-up.sh to see why"
+            )
             return nil
         }
         return python

@@ -15,8 +15,9 @@ final class Presenced: Sendable {
         var clientPort: Int
         var federationPort: Int
         var adminPort: Int
-        var certificate: String
-        var certificateKey: String
+        /// Without both it speaks plain HTTP to other servers, behind a reverse proxy.
+        var certificate: String?
+        var certificateKey: String?
         var authority: String
         var signingKey: String?
         var pinnedKeys: String?
@@ -83,10 +84,12 @@ final class Presenced: Sendable {
             "server_name: \(settings.name)", "client:", "  listen: 127.0.0.1:\(settings.clientPort)", "admin:",
             "  enabled: true", "  listen: 127.0.0.1:\(settings.adminPort)", "federation:",
             "  enabled: true", "  listen: 127.0.0.1:\(settings.federationPort)",
-            "  tls: { certificate: \(settings.certificate), key: \(settings.certificateKey) }",
             "  ca_file: \(settings.authority)", "  batch: { window: \(settings.batchWindow), stretch: 1s }",
             "  retry: { first: 1s, limit: 2s }", "  allowed_networks: [127.0.0.0/8, \"::1\"]",
         ]
+        if let certificate = settings.certificate, let key = settings.certificateKey {
+            lines.append("  tls: { certificate: \(certificate), key: \(key) }")
+        }
         lines += settings.federation.map { "  \($0)" }
         if let key = settings.signingKey { lines.append("  signing_key: \(key)") }
         if let keys = settings.pinnedKeys { lines.append("  pinned_keys: \(keys)") }
