@@ -97,6 +97,18 @@ import Testing
         wire.close()
     }
 
+    @Test func `ends the connection after a head that does not say how long its body would be`() async throws {
+        let homeserver = try await StubHomeserver { wire, _ in try await wire.send("HTTP/1.1 200 OK\r\nX-A: b\r\n\r\n")
+        }
+        let bench = try await LinkBench(homeserver)
+        let wire = try await bench.connect()
+        try await wire.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        let head = try #require(await wire.message(answering: "HEAD"))
+        #expect(head.values(of: "X-A") == ["b"])
+        #expect(head.values(of: "Connection") == ["close"])
+        await wire.closed()
+    }
+
     @Test func `lets a client wait for leave to send its body`() async throws {
         let bench = try await LinkBench(StubHomeserver(200, "{}"))
         let wire = try await bench.connect()

@@ -22,6 +22,19 @@ import Testing
         #expect(!channel.isActive)
     }
 
+    @Test func `may take long where bodies of any length pass, as long as something comes`() throws {
+        let channel = EmbeddedChannel(handler: RequestReadLimit(.seconds(60), forEachPart: true))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        try channel.writeInbound(head)
+        for _ in 0..<5 {
+            channel.embeddedEventLoop.advanceTime(by: .seconds(59))
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: " ")))
+            #expect(channel.isActive)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(!channel.isActive)
+    }
+
     @Test func `is the only one that is`() throws {
         let channel = EmbeddedChannel(handler: RequestReadLimit(.seconds(60)))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

@@ -66,8 +66,8 @@ public final class Upstream: Sendable {
         public var status: Int
         /// All of them, also those that belong to the connection.
         public var headers: HTTPFields
-        /// The raw bytes, as compressed as they came, unless the call unpacks. Letting it go, or cancelling the task that reads it, closes the
-        /// connection.
+        /// The raw bytes, as compressed as they came, unless the call unpacks. Letting it go, or cancelling the task
+        /// that reads it, closes the connection.
         public var body: HTTPClientResponse.Body
 
         /// An answer as given; others than those of ``Upstream/send(_:)`` are for tests.
@@ -188,10 +188,12 @@ public final class Upstream: Sendable {
         for field in call.headers { request.headers.add(name: field.name.rawName, value: field.value) }
         request.headers.replaceOrAdd(name: RequestTarget.field, value: call.target)
         request.body = call.body
-        let wait = min(call.wait ?? .zero, Upstream.longPollLimit)
-        let deadline = NIODeadline.now() + TimeAmount(wait + configuration.timeout)
-        let client = call.unpacks ? unpacking : call.wait == nil ? prompt : patient
-        return try await client.execute(request, deadline: deadline)
+        // How long an upload takes is the client's affair: the connection counts from its end.
+        guard call.wait != nil || call.unpacks else {
+            return try await prompt.execute(request, deadline: .distantFuture)
+        }
+        let time = min(call.wait ?? .zero, Upstream.longPollLimit) + configuration.timeout
+        return try await (call.unpacks ? unpacking : patient).execute(request, deadline: .now() + TimeAmount(time))
     }
 
     /// Says once that the homeserver cannot be reached, and once that it can be again.

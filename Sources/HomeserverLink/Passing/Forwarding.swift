@@ -18,7 +18,9 @@ public struct Forwarding: Sendable {
     }
 
     /// Whether `request` came from us: the homeserver's address is our own.
-    func wasHere(_ request: MatrixRequest) -> Bool { request.headers[values: .via].contains { $0.contains(Forwarding.name) } }
+    func wasHere(_ request: MatrixRequest) -> Bool {
+        request.headers[values: .via].contains { $0.contains(Forwarding.name) }
+    }
 
     /// The fields of `request` as the homeserver is to get them, its length left out. RFC 9110, section 7.6.3: `Via`.
     func fields(of request: MatrixRequest) -> HTTPFields {

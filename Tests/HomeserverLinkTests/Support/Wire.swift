@@ -50,7 +50,8 @@ final class Wire: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Receiving(wire))
                 }
             }.connect(host: "127.0.0.1", port: port).get()
-        return made.withLock { $0 }!
+        guard let wire = made.withLock({ $0 }) else { throw ChannelError.ioOnClosedChannel }
+        return wire
     }
 
     func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
@@ -73,6 +74,11 @@ final class Wire: Sendable {
 
     /// Waits for so many bytes.
     func receive(_ count: Int) async { await change { $0.bytes.count >= count || $0.isClosed } }
+
+    /// Waits for a byte that no head begins with: the body has begun.
+    func receive(_ byte: Character) async {
+        await change { $0.bytes.contains { $0 == byte.asciiValue } || $0.isClosed }
+    }
 
     /// The next message, or as much of it as came before the connection was closed; `nil` if nothing did.
     func message(answering method: String = "GET") async -> Message? {
