@@ -110,6 +110,22 @@ public struct SyncCursors: Sendable {
         return records
     }
 
+    /// What was told with the token of `mark` did not arrive: the device stands where it stood before, or nowhere.
+    /// - Returns: the rows to save.
+    public mutating func takeBack(
+        _ key: DeviceKey, _ mark: Mark, to position: PresenceRuntime.StreamPosition?
+    ) -> [PresenceInstance.Record] {
+        guard let place = devices[key]?.cursors.firstIndex(where: { $0.mark == mark }) else { return [] }
+        if let position {
+            devices[key]?.cursors[place].position = position
+        } else {
+            devices[key]?.cursors.remove(at: place)
+        }
+        let left = devices[key]?.cursors ?? []
+        if left.isEmpty { devices[key] = nil }
+        return [.syncCursors(key, left)]
+    }
+
     /// The device has no token any more: what is known of it goes.
     public mutating func forget(_ key: DeviceKey) -> [PresenceInstance.Record] {
         devices.removeValue(forKey: key) == nil ? [] : [.syncCursors(key, [])]

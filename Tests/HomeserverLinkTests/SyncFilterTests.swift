@@ -47,7 +47,7 @@ import Testing
         let bench = try await bench()
         let answer = try await bench.get("?filter=\(filter)", fields: "Accept-Encoding: br\n")
         #expect(answer.body == #"{"next_batch":"s1","presence":{}}"#)
-        #expect(answer.value(of: "Content-Length") == "34")
+        #expect(answer.value(of: "Content-Length") == "33")
         #expect(bench.homeserver.requests.last?.value(of: "Accept-Encoding") == "br")
         #expect(bench.disk.cursors.isEmpty)
         // The device is connected all the same.

@@ -41,6 +41,21 @@ import Testing
         #expect(cursors.finding(of: phone, mark(99)) == .told(position(21)))
     }
 
+    @Test func `go back to where they were when the answer did not arrive`() throws {
+        var cursors = SyncCursors(limit: 10)
+        let phone = try device("PHONE")
+        _ = cursors.advance(phone, mark(1), to: position(1))
+        _ = cursors.advance(phone, mark(1), to: position(2))
+        #expect(cursors.takeBack(phone, mark(1), to: position(1)).count == 1)
+        #expect(cursors.finding(of: phone, mark(1)) == .told(position(1)))
+        _ = cursors.advance(phone, mark(2), to: position(2))
+        _ = cursors.takeBack(phone, mark(2), to: nil)
+        #expect(cursors.finding(of: phone, mark(2)) == .toldElsewhere)
+        #expect(cursors.takeBack(phone, mark(3), to: nil).isEmpty)
+        #expect(cursors.takeBack(phone, mark(1), to: nil) == [.syncCursors(phone, [])])
+        #expect(cursors.finding(of: phone, mark(1)) == .neverTold)
+    }
+
     @Test func `are saved only when they change`() throws {
         var cursors = SyncCursors(limit: 10)
         let phone = try device("PHONE")

@@ -144,9 +144,10 @@ private struct SyncMerging {
     mutating func finish() async throws {
         let kept = splicer.finish()
         if !kept.isEmpty { try await out.write(ByteBuffer(bytes: kept)) }
-        try await out.finish(nil)
-        guard splicer.isComplete, !Task.isCancelled, let told, let token = splicer.nextBatch else { return }
-        gateway.advance(wish.key, token: token, realm: wish.realm, to: told)
+        guard splicer.isComplete, let told, let token = splicer.nextBatch else { return try await out.finish(nil) }
+        try await gateway.advance(wish.key, token: token, realm: wish.realm, to: told) {
+            try await out.finish(nil)
+        }
     }
 
     private mutating func gather(_ bytes: ByteBuffer) {

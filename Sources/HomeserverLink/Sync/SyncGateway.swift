@@ -56,7 +56,7 @@ public final class SyncGateway: Sendable {
     let configuration: Configuration
     let filters: SyncFilters
     let wakes: EarlyWakes
-    private let journal: any Journal
+    private let disk: any Journal
     private let cursors: Mutex<SyncCursors>
 
     /// - Parameters:
@@ -72,7 +72,7 @@ public final class SyncGateway: Sendable {
         self.tokens = tokens
         self.client = client
         self.runtime = runtime
-        self.journal = journal
+        disk = journal
         self.configuration = configuration
         filters = SyncFilters(pass: pass, timeout: configuration.filterTimeout)
         wakes = EarlyWakes(pause: configuration.earlyWakePause, clock: clock)
@@ -97,14 +97,31 @@ public final class SyncGateway: Sendable {
         }
     }
 
-    /// The device was told up to `position` with `token`; what follows for the journal goes there.
-    func advance(_ key: DeviceKey, token: String, realm: String, to position: PresenceRuntime.StreamPosition) {
+    /// Takes down that the device is told up to `position` with `token`, while `finish` sends the end of the answer, so
+    /// that a client that comes back at once is known; takes it back if the end does not go out.
+    func advance(
+        _ key: DeviceKey, token: String, realm: String, to position: PresenceRuntime.StreamPosition,
+        while finish: () async throws -> Void
+    ) async throws {
+        try Task.checkCancellation()
         let mark = SyncGateway.mark(of: token, in: realm)
         // Within the lock, so that rows of one device are written in the order in which they came about.
-        cursors.withLock { cursors in
-            let records = cursors.advance(key, mark, to: position)
-            if !records.isEmpty { journal.append(records) }
+        let before = cursors.withLock { cursors -> PresenceRuntime.StreamPosition? in
+            let finding = cursors.finding(of: key, mark)
+            save(cursors.advance(key, mark, to: position))
+            if case .told(let position) = finding { return position }
+            return nil
         }
+        do {
+            try await finish()
+        } catch {
+            cursors.withLock { save($0.takeBack(key, mark, to: before)) }
+            throw error
+        }
+    }
+
+    private func save(_ records: [PresenceInstance.Record]) {
+        if !records.isEmpty { disk.append(records) }
     }
 
     /// How many devices are remembered.
