@@ -126,11 +126,6 @@ public struct SyncCursors: Sendable {
         return [.syncCursors(key, left)]
     }
 
-    /// The device has no token any more: what is known of it goes.
-    public mutating func forget(_ key: DeviceKey) -> [PresenceInstance.Record] {
-        devices.removeValue(forKey: key) == nil ? [] : [.syncCursors(key, [])]
-    }
-
     private mutating func take(turn key: DeviceKey) {
         stamp += 1
         devices[key]?.stamp = stamp

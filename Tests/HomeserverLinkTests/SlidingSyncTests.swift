@@ -49,6 +49,13 @@ import Testing
         #expect(try await bench.state(of: "ada") == .online)
     }
 
+    @Test func `with a body past all measure passes unread`() async throws {
+        let bench = try await bench()
+        let body = Self.asking + String(repeating: " ", count: 300_000)
+        #expect(try await bench.post(Self.path, body).body == #"{"pos":"5/s1","extensions":{"e2ee":{}}}"#)
+        #expect(bench.homeserver.requests.last?.body == body)
+    }
+
     @Test func `reads set_presence in the query and in the body`() async throws {
         let bench = try await bench()
         _ = try await bench.post(Self.path, #"{"set_presence":"offline"}"#)

@@ -104,6 +104,9 @@ private final class CountingScript: Sendable {
             #expect(answer.body == body && answer.firstLine.contains("\(status)"))
             #expect(bench.disk.cursors.isEmpty)
         }
+        let trailing = try await fixed(#"{"next_batch":"s1"} x"#)
+        #expect(try await trailing.get("").body.hasSuffix("]}} x"))
+        #expect(trailing.disk.cursors.isEmpty)
         let missing = try await fixed("{}")
         #expect(try await missing.get("").presence == ["ada online"])
         #expect(missing.disk.cursors.isEmpty)

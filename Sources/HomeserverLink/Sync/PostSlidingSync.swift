@@ -11,9 +11,10 @@ extension SyncGateway {
     ///
     /// `set_presence`, in the query or the body, as in ``getSync(_:)``. The body goes on byte for byte. MSC4186.
     func postSlidingSync(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
-        guard let caller = try? await tokens.caller(of: request), caller.kind != .applicationService else {
-            return try await pass.answer(request)
-        }
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced <= configuration.bodyLimitBytes, let caller = try? await tokens.caller(of: request),
+            caller.kind != .applicationService
+        else { return try await pass.answer(request) }
         let hangup = await request.hangup()
         var call = try pass.call(for: request, hangup: hangup)
         let body = try await request.bodyBytes(limit: configuration.bodyLimitBytes)

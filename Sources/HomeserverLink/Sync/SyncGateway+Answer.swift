@@ -6,6 +6,7 @@ import NIOCore
 import PresenceEngine
 import PresenceModel
 import PresenceRuntime
+import Synchronization
 
 extension SyncGateway {
     /// Asks the homeserver, and passes its answer on: with presence, if there is a wish and it is an answer to a sync.
@@ -79,6 +80,7 @@ final class SyncHold: Sendable {
     /// For early wakes.
     let stream: PresenceRuntime.OpenStream?
     private let runtime: PresenceRuntime
+    private let isOver = Mutex(false)
 
     init(_ key: DeviceKey, _ presence: SetPresence, wakes: Bool, _ runtime: PresenceRuntime) async {
         self.runtime = runtime
@@ -94,11 +96,21 @@ final class SyncHold: Sendable {
 
     /// Whoever waits for a client that never took its answer is let go of. A second end changes nothing.
     deinit {
+        guard begin() else { return }
         let (runtime, id) = (runtime, id)
         Task { await runtime.closeStream(id) }
     }
 
-    func end() async { await runtime.closeStream(id) }
+    func end() async {
+        if begin() { await runtime.closeStream(id) }
+    }
+
+    private func begin() -> Bool {
+        isOver.withLock { isOver in
+            defer { isOver = true }
+            return !isOver
+        }
+    }
 }
 
 /// An answer on its way through the splicer, out to the client.

@@ -23,8 +23,8 @@ public final class SyncGateway: Sendable {
         public var earlyWake = false
         /// No device is woken early more often than this.
         public var earlyWakePause: Duration = .seconds(30)
-        /// A longer body of a sliding sync is refused with 413.
-        public var bodyLimitBytes = 1024 * 1024
+        /// A longer body of a sliding sync passes unread, or is refused with 413 if it did not say how long it would be.
+        public var bodyLimitBytes = 256 * 1024
         /// How long the homeserver may take to answer what a filter is.
         public var filterTimeout: Duration = .seconds(10)
 
