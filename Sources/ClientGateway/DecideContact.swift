@@ -12,7 +12,8 @@ extension ClientGateway {
         return .json(ContactPolicyBody.encode(await runtime.read { engine, _ in engine.contactPolicy(of: key.user) }))
     }
 
-    /// `PUT …/org.presenced/contact_policy` → 200, the policy that holds now: rules that are not named stay.
+    /// `PUT …/org.presenced/contact_policy` → 200, the policy that holds now: what is not named stays. `refuse_invites`:
+    /// invitations that the rules do not allow are left on the user's behalf, where a homeserver lets presenced do so.
     func putContactPolicy(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let key = try await authenticateChange(request)
         let body = try ContactPolicyBody.decode(try await self.body(of: request))

@@ -7,7 +7,7 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put, --transactions or --flood all are measured. The servers are child processes on \
+            Without --population, --engine, --put, --transactions, --flood or --backlog all are measured. The servers are child processes on \
             loopback with folders of their own; nothing else is touched.
             """)
 
@@ -29,6 +29,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "With --flood: how many, 1 to 20000.")
     var floodServers = 10_000
 
+    @Flag(help: "Events that an application service is sent after a long pause.")
+    var backlog = false
+
+    @Option(help: "With --backlog: how many, 100 to 100000000.")
+    var backlogEvents = 1_000_000
+
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
 
@@ -48,11 +54,14 @@ struct MeasureCommand: AsyncParsableCommand {
         guard (1...600).contains(seconds) else { throw ValidationError("--seconds must be 1 to 600") }
         guard (1...256).contains(connections) else { throw ValidationError("--connections must be 1 to 256") }
         guard (1...20_000).contains(floodServers) else { throw ValidationError("--flood-servers must be 1 to 20000") }
+        guard (100...100_000_000).contains(backlogEvents) else {
+            throw ValidationError("--backlog-events must be 100 to 100000000")
+        }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
 
     func run() async throws {
-        let all = !population && !engine && !put && !transactions && !flood
+        let all = !population && !engine && !put && !transactions && !flood && !backlog
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -82,6 +91,7 @@ struct MeasureCommand: AsyncParsableCommand {
             report(try await load.measure())
         }
         if flood || all { report(try await FloodLoad(presenced: executable, servers: floodServers).measure()) }
+        if backlog || all { report(try await BacklogLoad(presenced: executable, events: backlogEvents).measure()) }
         guard json else { return }
         let document: JSONValue = [
             "machine": [

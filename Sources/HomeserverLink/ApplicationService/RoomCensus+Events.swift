@@ -43,14 +43,19 @@ extension RoomCensus {
     /// A room of which something is heard and whose members are not known.
     private func wantRoom(of event: ApplicationEvent, _ engine: PresenceEngine, in state: inout State) {
         guard configuration.bootstrap != .none, !state.book.isKnown(event.room) else { return }
-        var member: UserID?
-        if case .member(let user, let membership, _) = event.kind {
-            if membership == .join, user.isHosted(by: server) { member = user }
-        }
-        if member == nil, event.sender.isHosted(by: server) { member = event.sender }
+        let member = memberNamed(by: event)
         // Without a member nobody could be asked; and it is no room that anybody here sees.
         guard member != nil || engine.hasLocalMembers(event.room) else { return }
         state.book.want(event.room, as: member)
+    }
+
+    /// A local user who is in the room by this event: who came, or sent something without going by it.
+    private func memberNamed(by event: ApplicationEvent) -> UserID? {
+        if case .member(let user, let membership, _) = event.kind {
+            if membership == .join, user.isHosted(by: server) { return user }
+            if membership != .join, user == event.sender { return nil }
+        }
+        return event.sender.isHosted(by: server) ? event.sender : nil
     }
 
     // MARK: Activity

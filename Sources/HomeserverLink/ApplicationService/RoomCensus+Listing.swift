@@ -106,8 +106,9 @@ extension RoomCensus {
             while let from = start, !Task.isCancelled {
                 let page = try await client.users(from: from, adminToken: token)
                 recovered()
-                for user in page.deactivated where user.isHosted(by: server) {
-                    await inOneBreath { engine, now in RoomCensus.farewell(to: user, engine, at: now) }
+                let gone = page.deactivated.filter { $0.isHosted(by: server) }
+                await inOneBreath { engine, now in
+                    gone.flatMap { RoomCensus.farewell(to: $0, engine, at: now) }
                 }
                 start = page.next
             }

@@ -68,15 +68,23 @@ extension RoomCensus {
         return false
     }
 
+    /// A few times: our own listener may not be up yet.
     private func ping() async {
-        do throws(HomeserverTrouble) {
-            try await client.ping(transaction: "presenced-\(clock.now.millisecondsSinceEpoch)")
-        } catch {
-            // Older homeservers have no ping.
-            guard !error.isRefusal(404, 405) else { return }
-            logger.warning(
-                "the homeserver could not reach presenced; check url in the registration",
-                metadata: ["reason": "\(error.message)"])
+        for triesLeft in (0..<4).reversed() {
+            do throws(HomeserverTrouble) {
+                try await client.ping(transaction: "presenced-\(clock.now.millisecondsSinceEpoch)")
+                return
+            } catch {
+                // Older homeservers have no ping.
+                guard !error.isRefusal(404, 405), !Task.isCancelled else { return }
+                guard triesLeft == 0 else {
+                    try? await Task.sleep(for: configuration.pauseFirst)
+                    continue
+                }
+                logger.warning(
+                    "the homeserver could not reach presenced; check url in the registration",
+                    metadata: ["reason": "\(error.message)"])
+            }
         }
     }
 

@@ -20,8 +20,10 @@ final class ServerUnderTest {
     /// - Parameters:
     ///   - settings: further lines of the configuration, whole sections without `client`, `tokens` and `log`.
     ///   - federation: what stands in the section `federation`; `nil` switches it off.
+    ///   - furtherPorts: that the settings make it listen at.
     static func start(
-        presenced: String, in folder: LabFolder, users: [LabUser], settings: String, federation: String? = nil
+        presenced: String, in folder: LabFolder, users: [LabUser], settings: String, federation: String? = nil,
+        furtherPorts: [Int] = []
     ) async throws -> ServerUnderTest {
         guard FileManager.default.isExecutableFile(atPath: presenced) else {
             throw LabError("\(presenced) cannot be run; say where it is with --presenced")
@@ -49,7 +51,8 @@ final class ServerUnderTest {
         let path = try folder.write(configuration, to: "presenced.yaml")
         let server = try ServerUnderTest(presenced, configuration: path, ports, in: folder)
         do {
-            try await server.waitUntilListening(on: federation == nil ? [ports[0], ports[2]] : ports)
+            try await server.waitUntilListening(
+                on: (federation == nil ? [ports[0], ports[2]] : ports) + furtherPorts)
         } catch {
             await server.stop()
             throw error
@@ -120,7 +123,7 @@ final class ServerUnderTest {
     }
 
     /// Ports that nobody has at this moment, and hardly anybody will until the server takes them.
-    private static func freePorts(_ count: Int) async throws -> [Int] {
+    static func freePorts(_ count: Int) async throws -> [Int] {
         var channels: [any Channel] = []
         for _ in 0..<count {
             let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
