@@ -10,7 +10,8 @@ enum NearestName {
         let near = siblings.map { (path: $0, distance: distance(name, lastPart(of: $0))) }
             .filter { $0.distance <= max(1, name.count / 3) }
             .min { ($0.distance, $0.path) < ($1.distance, $1.path) }
-        let namesake = known.first { lastPart(of: $0) == name }
+        // The least deep, and of those the first.
+        let namesake = known.filter { lastPart(of: $0) == name }.min { depth(of: $0) < depth(of: $1) }
         if let near, near.distance <= 1 { return near.path }
         return namesake ?? near?.path
     }
@@ -38,6 +39,8 @@ enum NearestName {
     private static func parent(of path: String) -> String {
         path.split(separator: ".").dropLast().joined(separator: ".")
     }
+
+    private static func depth(of path: String) -> Int { path.count { $0 == "." } }
 
     private static func lastPart(of path: String) -> String { path.split(separator: ".").last.map(String.init) ?? "" }
 }
