@@ -30,16 +30,17 @@ import Testing
 
                 """
             let path = "\(scene.folder)/presenced.yaml"
-            try plain.write(toFile: path, atomically: true, encoding: .utf8)
+            try (plain + "    registration: registration.yaml\n").write(toFile: path, atomically: true, encoding: .utf8)
+            // Named in the configuration before it is there: it says what to do.
+            let early = try await `The command line`.run(["serve", "--config", "presenced.yaml"], in: scene.folder)
+            #expect(early.status == 1 && early.text.contains("generate-registration"), "\(early.text)")
             let made = try await `The command line`.run(
-                ["generate-registration", "--config", "presenced.yaml", "--output", "registration.yaml"],
-                in: scene.folder)
+                ["generate-registration", "--config", "presenced.yaml"], in: scene.folder)
             #expect(made.status == 0 && made.text.contains("app_service_config_files"), "\(made.text)")
             let again = try await `The command line`.run(
                 ["generate-registration", "--config", "presenced.yaml", "--output", "registration.yaml"],
                 in: scene.folder)
             #expect(again.status == 1 && again.text.contains("exists already"), "\(again.text)")
-            try (plain + "    registration: registration.yaml\n").write(toFile: path, atomically: true, encoding: .utf8)
             let registration = try String(contentsOfFile: "\(scene.folder)/registration.yaml", encoding: .utf8)
             func token(_ key: String) -> String {
                 let line = registration.split(separator: "\n").first { $0.hasPrefix("\(key): ") }

@@ -175,7 +175,9 @@ public final class RoomCensus: Sendable {
     /// A room that nobody here is in is none of ours: nothing is heard of it any more.
     func forget(_ rooms: [RoomID], _ engine: PresenceEngine) -> [PresenceEngine.Event] {
         state.withLock { state in
-            rooms.filter { state.book.isKnown($0) && !engine.hasLocalMembers($0) }.map { room in
+            // Of a room that is not known yet, there may be others; its list will tell.
+            let all = configuration.bootstrap == .none
+            return rooms.filter { (all || state.book.isKnown($0)) && !engine.hasLocalMembers($0) }.map { room in
                 state.book.forget(room)
                 // Before its members: a room must not be known without them.
                 journal.append([.homeserver(.roomForgotten(room))])

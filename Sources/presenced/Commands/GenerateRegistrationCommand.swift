@@ -14,9 +14,7 @@ struct GenerateRegistrationCommand: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help:
-            "The file to write; by default the one that the configuration names, or registration.yaml in data_directory."
-    )
+        help: "The file to write; by default what the configuration names, or registration.yaml in data_directory.")
     var output: String?
 
     @Option(help: "Where the homeserver reaches presenced; by default http:// and the address it listens at.")
@@ -24,16 +22,16 @@ struct GenerateRegistrationCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try ConfigurationFile.read(config).configuration
-        let listen = configuration.homeserver.applicationService.listen
-        let url = url ?? "http://\(listen)"
+        let service = configuration.homeserver.applicationService
+        let url = url ?? "http://\(service.listen)"
         guard (try? HomeserverOrigin(parsing: url)) != nil else {
             ConfigurationFile.complain("--url must be http:// or https:// and a host, with or without a port")
             throw ExitCode.failure
         }
-        let named = configuration.homeserver.applicationService.registration
-        let path = output ?? named ?? PathText.resolve("registration.yaml", in: configuration.dataDirectory)
+        let named = output ?? service.registration
+        let path = named ?? PathText.resolve("registration.yaml", in: configuration.dataDirectory)
         do {
-            if output == nil, named == nil {
+            if named == nil {
                 try FileManager.default.createDirectory(
                     atPath: configuration.dataDirectory, withIntermediateDirectories: true,
                     attributes: [.posixPermissions: 0o700])
@@ -43,28 +41,23 @@ struct GenerateRegistrationCommand: ParsableCommand {
             ConfigurationFile.complain((error as? RegistrationError)?.description ?? error.localizedDescription)
             throw ExitCode.failure
         }
-        print(
-            GenerateRegistrationCommand.whatNext(
-                path: URL(fileURLWithPath: path).path, url: url, isNamed: path == named))
+        print(GenerateRegistrationCommand.whatNext(path: URL(fileURLWithPath: path).path, url: url))
     }
 
-    static func whatNext(path: String, url: String, isNamed: Bool) -> String {
-        let naming = """
-            2. Name it in presenced's configuration:
-                 homeserver:
-                   application_service:
-                     registration: \(path)
-            """
-        return """
-            Wrote \(path). It holds secrets; only its owner can read it.
+    static func whatNext(path: String, url: String) -> String {
+        """
+        Wrote \(path). It holds secrets; only its owner can read it.
 
-            What to do next:
-            1. Let the homeserver read it: give it a copy that its user may read, and name that in its configuration.
-               Synapse, homeserver.yaml:
-                 app_service_config_files:
-                   - \(path)
-            \(isNamed ? "2. presenced's configuration names it already." : naming)
-            3. Restart the homeserver, then presenced. The homeserver must reach presenced at \(url).
-            """
+        What to do next:
+        1. Let the homeserver read it: give it a copy that its user may read, and name that in its configuration.
+           Synapse, homeserver.yaml:
+             app_service_config_files:
+               - \(path)
+        2. Name it in presenced's configuration:
+             homeserver:
+               application_service:
+                 registration: \(path)
+        3. Restart the homeserver, then presenced. The homeserver must reach presenced at \(url).
+        """
     }
 }

@@ -36,6 +36,9 @@ struct `The application service` {
         try await bench.send(bench.member("bob@y.org", "ban", "!r", by: "ada"), bench.member("eve", "leave", "!r"))
         #expect(try await bench.members(of: "!r") == ["ada"])
         #expect(bench.census.tally.malformed == 1)
+        try await bench.send(bench.member("bob@y.org", "join", "!r"))
+        try await bench.send(bench.member("ada", "leave", "!r"))
+        #expect(try await bench.members(of: "!r") == [], "nobody here is in it any more")
     }
 
     @Test func `takes a transaction once, and an event once`() async throws {
