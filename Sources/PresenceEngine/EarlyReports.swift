@@ -8,7 +8,7 @@ struct EarlyReports: Sendable {
     struct Report: Sendable {
         var presence: Presence
         var goodUntil: Instant?
-        var at: Instant
+        fileprivate var serial: UInt64
     }
 
     /// Of more users nothing is kept.
@@ -16,15 +16,17 @@ struct EarlyReports: Sendable {
 
     private var reports: [UserID: Report] = [:]
     /// In the order of their coming; who came again is in it twice, and counts where they are last.
-    private var order: [(user: UserID, at: Instant)] = []
+    private var order: [(user: UserID, at: Instant, serial: UInt64)] = []
     private var begin = 0
+    private var serial: UInt64 = 0
 
     mutating func note(_ presence: Presence, of user: UserID, goodUntil: Instant?, at now: Instant, for time: Duration)
     {
         forget(before: now + (.zero - time))
         while order.count - begin >= EarlyReports.limit { removeFirst() }
-        reports[user] = Report(presence: presence, goodUntil: goodUntil, at: now)
-        order.append((user, now))
+        serial += 1
+        reports[user] = Report(presence: presence, goodUntil: goodUntil, serial: serial)
+        order.append((user, now, serial))
     }
 
     /// What was said of the user not longer than `time` ago, for the last time.
@@ -40,9 +42,9 @@ struct EarlyReports: Sendable {
     }
 
     private mutating func removeFirst() {
-        let (user, at) = order[begin]
+        let (user, _, serial) = order[begin]
         begin += 1
-        if reports[user]?.at == at { reports[user] = nil }
+        if reports[user]?.serial == serial { reports[user] = nil }
         guard begin > EarlyReports.limit else { return }
         order.removeFirst(begin)
         begin = 0

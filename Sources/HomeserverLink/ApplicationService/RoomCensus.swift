@@ -31,8 +31,9 @@ public final class RoomCensus: Sendable {
         public var reconcileAfter = Duration.hours(1)
         /// Questions under way at once.
         public var questions = 4
-        /// What local users do in rooms counts as activity of theirs.
-        public var countsActivity = true
+        /// What local users do in rooms counts as activity of theirs. Default: no, as what an application service does in
+        /// their names looks the same.
+        public var countsActivity = false
         /// An older event says nothing of what its sender does now.
         public var activityFreshFor = Duration.seconds(60)
         /// How often it is looked whether there is anything to do.

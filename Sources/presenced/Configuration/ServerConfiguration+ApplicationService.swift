@@ -12,7 +12,7 @@ extension ServerConfiguration {
         /// How long rooms in use are believed.
         var reconcile = Duration.hours(1)
         /// Messages, typing and reading are activity.
-        var activity = true
+        var activity = false
         /// Under way at once.
         var questions = 4
     }

@@ -89,10 +89,8 @@ struct `The application service` {
     }
 
     /// Two devices, idle both, the laptop longer.
-    private func idleBench(_ configure: (inout RoomCensus.Configuration) -> Void = { _ in }) async throws
-        -> CensusBench
-    {
-        let bench = try await CensusBench(.none, configure)
+    private func idleBench(counting: Bool = true) async throws -> CensusBench {
+        let bench = try await CensusBench(.none) { if counting { $0.countsActivity = true } }
         for device in ["LAPTOP", "PHONE"] {
             _ = await bench.runtime.openStream(on: try CensusBench.key("ada", device))
             bench.clock.move(by: .minutes(1))
@@ -127,13 +125,13 @@ struct `The application service` {
             bench.member("ada", "join", "!r"),
             bench.message("ada", "!r").replacing("m.text", with: "m.notice"))
         #expect(try await idleDevices(bench) == ["LAPTOP": true, "PHONE": true])
-        let quiet = try await idleBench { $0.countsActivity = false }
+        let quiet = try await idleBench(counting: false)
         try await quiet.send(quiet.message("ada", "!r"))
         #expect(try await idleDevices(quiet) == ["LAPTOP": true, "PHONE": true])
     }
 
     @Test func `nobody comes online by a message`() async throws {
-        let bench = try await CensusBench(.none)
+        let bench = try await CensusBench(.none) { $0.countsActivity = true }
         try await bench.send(bench.message("ada", "!r"))
         #expect(try await idleDevices(bench).isEmpty)
     }
