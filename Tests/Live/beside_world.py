@@ -59,9 +59,9 @@ class Nginx:
     def configuration(self):
         text = Path(self.plan["nginx_conf"]).read_text(encoding="utf-8")
         replaced = {
-            "127.0.0.1:8008": f"127.0.0.1:{self.plan['client']}",
+            "127.0.0.1:8011": f"127.0.0.1:{self.plan['client']}",
             "127.0.0.1:8447": f"127.0.0.1:{self.plan['federation']}",
-            "127.0.0.1:8018": f"127.0.0.1:{self.b.own_port}",
+            "127.0.0.1:8008": f"127.0.0.1:{self.b.own_port}",
             # Clients of the tests come without TLS, which an example must not.
             "listen 443 ssl": f"listen 127.0.0.1:{self.b.client_port}",
             "listen 8448 ssl": f"listen 127.0.0.1:{self.b.federation_port} ssl",
