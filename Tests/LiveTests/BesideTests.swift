@@ -35,11 +35,21 @@ struct `Beside a live homeserver` {
         let greeting = try await world.say("welcome", as: alice, of: "a")
         try await nio.waits(forEvent: greeting)
 
+        // The same in a simplified sliding sync, for a client that asks for it.
+        let sliding = "\(world.url(of: "b"))/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0"
+        let plain = try await world.scene.client.ask("POST", sliding, token: paul.token, json: #"{"lists":{}}"#)
+        #expect(plain.status == 200 && plain.json["extensions"]?["org.presenced.presence"] == nil, "\(plain.text)")
+        let asked = try await world.scene.client.ask(
+            "POST", sliding, token: paul.token,
+            json: #"{"lists":{},"extensions":{"org.presenced.presence":{"enabled":true}}}"#)
+        let shown = asked.json["extensions"]?["org.presenced.presence"]?["events"]?.array ?? []
+        #expect(shown.contains { $0["sender"]?.string == alice.id }, "\(asked.text)")
+
         // Nothing about presence asked the homeserver for anything that the client had not asked for.
         let token = nio.token
         #expect(await nio.child.stop() >= 0)
-        let asked = try world.answered("/_matrix/client/v3/sync")
-        #expect(nio.syncs <= asked && asked <= nio.syncs + 1, "\(nio.syncs) syncs, \(asked) at the homeserver")
+        let answered = try world.answered("/_matrix/client/v3/sync")
+        #expect(nio.syncs <= answered && answered <= nio.syncs + 1, "\(nio.syncs) syncs, \(answered) answers")
         #expect(try world.answered("/account/whoami") <= 2)
         #expect(!nio.reports.contains { $0["failed"] != nil }, "\(nio.reports.compactMap { $0["failed"]?.string })")
         #expect(!presenced.child.text.contains(token))
