@@ -30,7 +30,7 @@ extension PresenceEngine {
         var found: [Sighting] = []
         var met: Set<Int> = [watcher]
         func meet(_ number: Int, in room: RoomID) {
-            guard isShown(number, to: watcher) || isShown(number, to: watcher, in: room) else { return }
+            guard isShown(number, to: watcher, in: room) || isShown(number, to: watcher) else { return }
             guard met.insert(number).inserted, !seen.contains(profiles[number].id) else { return }
             let knowledge = knowledge(of: number)
             if case .unknown(.neverHeard, _) = knowledge { return }

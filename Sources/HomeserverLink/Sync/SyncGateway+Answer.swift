@@ -66,7 +66,7 @@ extension SyncGateway {
         case "identity":
             headers[.contentEncoding] = nil
             return false
-        case "gzip", "x-gzip", "deflate":
+        case "gzip", "deflate":
             headers[.contentEncoding] = nil
             return true
         default: return false

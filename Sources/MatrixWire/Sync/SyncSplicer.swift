@@ -117,11 +117,6 @@ public struct SyncSplicer: Sendable {
         return Taken(pieces: cut.pieces, consumed: chunk.count)
     }
 
-    /// As ``take(_:)``, for bytes in an array.
-    public mutating func take(_ chunk: some Collection<UInt8>) -> Taken {
-        Array(chunk).withUnsafeBufferPointer { take($0) }
-    }
-
     /// What to send where ``isPresenceDue``: the events, if there are any, and the brace that ends their object.
     /// - Parameter events: each a JSON object.
     public mutating func presence(_ events: [[UInt8]]) -> [UInt8] {

@@ -160,6 +160,23 @@ import Testing
         }
     }
 
+    @Test(arguments: ["cs_no_busy.jsonl", "cs_default_rate_limit.jsonl"])
+    func `makes recorded answers of what they were without presence`(file: String) throws {
+        let answers = try Recordings.exchanges(in: file).filter { $0.path.contains("/v3/sync") && $0.status == 200 }
+        #expect(answers.count > 2)
+        for answer in answers {
+            let whole = try #require(answer.answer.object)
+            var bare = whole
+            bare["presence"] = nil
+            let events = (whole["presence"]?["events"]?.array ?? []).map { text(CanonicalJSON.encode($0)) }
+            let outcome = try run(CanonicalJSON.encode(.object(bare)), events: events)
+            #expect(try JSONParser.lenient.parse(outcome.output).value == answer.answer)
+            #expect(outcome.token == whole["next_batch"]?.string)
+            #expect(
+                try run(CanonicalJSON.encode(answer.answer), events: []).output == CanonicalJSON.encode(.object(bare)))
+        }
+    }
+
     /// 100,000 inputs in all.
     @Test(arguments: 11...14 as ClosedRange<UInt64>)
     func `stumbles over nothing and loses nothing`(seed: UInt64) throws {
@@ -217,4 +234,8 @@ import Testing
         }
         return body
     }
+}
+
+extension SyncSplicer {
+    fileprivate mutating func take(_ chunk: [UInt8]) -> Taken { chunk.withUnsafeBufferPointer { take($0) } }
 }
