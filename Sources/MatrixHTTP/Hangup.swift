@@ -24,9 +24,6 @@ public final class Hangup: Sendable {
         for (_, action) in waiting { action() }
     }
 
-    /// How many wait for it.
-    public var waitingCount: Int { state.withLock { $0.waiting.count } }
-
     /// Runs `operation` in a task that is cancelled as soon as one of `hangups` comes, or the caller is cancelled.
     ///
     /// Returns when the operation has ended.

@@ -133,6 +133,17 @@ import Testing
         #expect(homeserver.requests.count == 2)
     }
 
+    @Test func `never goes in circles, and in no coding but one`() async throws {
+        let bench = try await LinkBench(StubHomeserver(200, "{}"))
+        _ = try await bench.get("/a")
+        let via = try #require(bench.homeserver.requests.first?.value(of: "Via"))
+        let again = try await bench.ask("GET /a HTTP/1.1\nHost: x\nVia: 1.1 other, \(via)\n\n")
+        #expect(again.firstLine.hasPrefix("HTTP/1.1 502"))
+        let coded = try await bench.ask("PUT /a HTTP/1.1\nHost: x\nTransfer-Encoding: gzip, chunked\n\n0\n\n")
+        #expect(coded.firstLine.hasPrefix("HTTP/1.1 501"))
+        #expect(bench.homeserver.requests.count == 1)
+    }
+
     @Test func `refuses what is no path`() async throws {
         let bench = try await LinkBench(StubHomeserver(200, "{}"))
         let answer = try await bench.ask("OPTIONS * HTTP/1.1\nHost: x\n\n")

@@ -38,6 +38,8 @@ public struct PassThrough: Sendable {
     func call(for request: MatrixRequest, hangup: Hangup?) throws(MatrixErrorBody) -> Upstream.Call {
         guard request.target.utf8.first == UInt8(ascii: "/") else { throw .unknownPath }
         guard !forwarding.wasHere(request) else { throw .goesInCircles }
+        let coding = request.headers[.transferEncoding]
+        guard coding == nil || coding?.lowercased() == "chunked" else { throw .unknownCoding }
         var call = Upstream.Call(request.method, request.target, headers: forwarding.fields(of: request))
         call.wait = PassThrough.wait(of: request)
         call.hangup = hangup
@@ -133,6 +135,8 @@ struct OneWriter: @unchecked Sendable {
 }
 
 extension MatrixErrorBody {
+    fileprivate static let unknownCoding = MatrixErrorBody(
+        .unknown, "Of transfer codings, only chunked is understood.", status: 501)
     fileprivate static let goesInCircles = MatrixErrorBody(
         .unknown, "homeserver.url leads back to presenced; it must be the homeserver's own address.", status: 502)
 }
