@@ -73,7 +73,7 @@ import Testing
     @Test(arguments: ["", "Content-Length: 2\r\n"])
     func `is taken back when its client goes away before the answer`(length: String) async throws {
         let homeserver = try await StubHomeserver { _, _ in }
-        let bench = try await LinkBench(homeserver)
+        let bench = try await LinkBench(homeserver, timeout: .minutes(5))
         let wire = try await bench.connect()
         try await wire.send("POST /_matrix/client/v4/sync?timeout=60000 HTTP/1.1\r\nHost: x\r\n\(length)\r\n")
         if !length.isEmpty { try await wire.send("{}") }
@@ -86,7 +86,7 @@ import Testing
         let homeserver = try await StubHomeserver { wire, _ in
             try await wire.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
         }
-        let bench = try await LinkBench(homeserver)
+        let bench = try await LinkBench(homeserver, timeout: .minutes(5))
         let wire = try await bench.connect()
         try await wire.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
         await wire.receive("{")
