@@ -113,7 +113,7 @@ public final class FederationTap: Sendable {
         let origin = job.claim.origin
         if case .life = job.content {
             // Of whom nobody expects anything, the key need not be fetched.
-            guard await gateway.runtime.inspect({ instance, _ in instance.federation.isPeer(origin) }) else { return }
+            guard await gateway.runtime.isPeer(origin) else { return }
         }
         let key = try await gateway.authentication.key(of: job.claim)
         try await gateway.authentication.verify(job.request, body: job.body, job.claim, key: key)

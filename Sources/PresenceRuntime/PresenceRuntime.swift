@@ -159,6 +159,9 @@ extension PresenceRuntime {
         look(instance, clock.now)
     }
 
+    /// Whether anything is exchanged with a server, or was lately.
+    public func isPeer(_ server: ServerName) -> Bool { instance.federation.isPeer(server) }
+
     /// The federation engine's counts since the start.
     public var tally: FederationEngine.Tally { instance.federation.tally }
 }
