@@ -50,7 +50,7 @@ struct `Beside a live homeserver` {
         #expect(await nio.child.stop() >= 0)
         let answered = try world.answered("/_matrix/client/v3/sync")
         #expect(nio.syncs <= answered && answered <= nio.syncs + 1, "\(nio.syncs) syncs, \(answered) answers")
-        #expect(try world.answered("/account/whoami") <= 2)
+        #expect(try world.answered("/account/whoami") <= 4)
         #expect(!nio.reports.contains { $0["failed"] != nil }, "\(nio.reports.compactMap { $0["failed"]?.string })")
         #expect(!presenced.child.text.contains(token))
         #expect(await presenced.child.stop() == 0)
