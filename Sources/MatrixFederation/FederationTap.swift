@@ -5,7 +5,8 @@ import PresenceModel
 import PresenceRuntime
 import Synchronization
 
-/// Takes presence and permissions in from requests that a homeserver has answered, behind them: nobody waits for it.
+/// Takes presence and permissions in from requests that a homeserver has answered, behind them: nobody waits for
+/// presence. Permissions are told once, until they are answered with 200: their answer waits until they are on disk.
 ///
 /// A request tells only what its signature covers, which is checked here whatever the homeserver thinks. Of one server
 /// one request is looked at after the other, in the order of the answers; a short queue waits, and past it what comes is
@@ -16,6 +17,8 @@ public final class FederationTap: Sendable {
     /// A server that was heard within this time need not be heard again, unless it has something to say.
     static let lifeInterval: Duration = .seconds(5)
     private static let recentLimit = 10_000
+    /// An answer is not held back for longer: room events wait in it too.
+    static let patience: Duration = .seconds(5)
 
     private enum Content: Sendable {
         case transaction(id: String)
@@ -29,6 +32,8 @@ public final class FederationTap: Sendable {
         var body: [UInt8]?
         var content: Content
         var share: BodyBudget<ServerName>.Share
+        /// Ends when it was looked at.
+        var done: AsyncStream<Void>.Continuation?
     }
 
     private struct State {
@@ -52,21 +57,38 @@ public final class FederationTap: Sendable {
     /// Servers of which something is being looked at.
     public var underway: Int { state.withLock { $0.lanes.count } }
 
-    /// The homeserver answered `request` with 200. Returns at once.
+    /// The homeserver answered `request` with 200. Returns at once, or with a permission in it when that is on disk, at
+    /// most ``patience`` later.
     /// - Parameter body: the whole body, `nil` for a request without one.
-    public func passed(_ request: MatrixRequest, body: [UInt8]?) {
+    public func passed(_ request: MatrixRequest, body: [UInt8]?) async {
+        guard let body, FederationTap.holdsPermission(body) else { return add(request, body: body, done: nil) }
+        let (end, done) = AsyncStream.makeStream(of: Void.self)
+        add(request, body: body, done: done)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in end {} }
+            group.addTask { try? await Task.sleep(for: FederationTap.patience) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func add(_ request: MatrixRequest, body: [UInt8]?, done: AsyncStream<Void>.Continuation?) {
+        var isTaken = false
+        defer { if !isTaken { done?.finish() } }
         guard let claim = try? gateway.authentication.claim(of: request), claim.origin != gateway.server else { return }
         guard let content = content(of: request, body, from: claim.origin) else { return }
         let share = gateway.bodies.open(for: claim.origin)
         guard (try? share.take(body?.count ?? 0)) != nil else { return state.withLock { $0.dropped += 1 } }
-        let job = Job(request: request, claim: claim, body: body, content: content, share: share)
+        let job = Job(request: request, claim: claim, body: body, content: content, share: share, done: done)
         let isFirst = state.withLock { state -> Bool in
             guard let lane = state.lanes[claim.origin] else {
                 state.lanes[claim.origin] = [job]
+                isTaken = true
                 return true
             }
             if lane.count < FederationTap.queueLimit {
                 state.lanes[claim.origin]?.append(job)
+                isTaken = true
             } else {
                 state.dropped += 1
                 share.close()
@@ -102,6 +124,7 @@ public final class FederationTap: Sendable {
                     metadata: ["origin": "\(origin)", "reason": "\(error.message)"])
             }
             job.share.close()
+            job.done?.finish()
             state.withLock { state in
                 state.lanes[origin]?.removeFirst()
                 if state.lanes[origin]?.isEmpty ?? false { state.lanes[origin] = nil }
@@ -137,7 +160,12 @@ public final class FederationTap: Sendable {
     }
 
     /// Whether a transaction names any EDU of ours, as far as a look at its bytes can tell; most hold room events only.
-    static func isForUs(_ body: [UInt8]) -> Bool {
+    static func isForUs(_ body: [UInt8]) -> Bool { holds(any: marks, body) }
+
+    /// Whether it names a permission, by whichever of the two names; most hold none.
+    static func holdsPermission(_ body: [UInt8]) -> Bool { isForUs(body) && holds(any: permissionMarks, body) }
+
+    private static func holds(any marks: [[UInt8]], _ body: [UInt8]) -> Bool {
         marks.contains { mark in
             guard let first = mark.first, body.count >= mark.count else { return false }
             var place = body.startIndex
@@ -150,4 +178,7 @@ public final class FederationTap: Sendable {
     }
 
     private static let marks = ["m.presence", "org.presenced"].map { Array("\"\($0)".utf8) }
+    private static let permissionMarks = ["presence_invite", "presence_accept", "presence_deny"].map {
+        Array("\($0)\"".utf8)
+    }
 }

@@ -113,6 +113,27 @@ import Testing
         #expect(passage.bench.homeserver.requests.count == 4)
     }
 
+    /// Its sender tells it until it is answered with 200, and not again.
+    @Test func `are answered when the permission in them is taken in`() async throws {
+        let passage = try await Passage(StubHomeserver(200, "{}"))
+        for number in 1...20 {
+            let asked = try UserID(parsing: "@u\(number):x.org")
+            await passage.bench.runtime.submit(.presence(.userKnown(asked)))
+            let type = number % 2 == 0 ? "m.presence_invite" : "org.presenced.presence_invite"
+            let users = #"{"observed_user":"\#(asked)","observer_user":"@b:a.org"}"#
+            let invite = #"{"content":\#(users),"edu_type":"\#(type)"}"#
+            let answer = try await passage.ask("PUT", "\(Self.send)/\(number)", transaction(invite))
+            #expect(answer.firstLine.contains("200"))
+            let waiting = await passage.bench.runtime.read { engine, _ in engine.ownState(of: asked).waitingRequests }
+            #expect(waiting == 1, "\(number)")
+        }
+        // What cannot be taken in is answered all the same: nobody's key is known of this one.
+        let users = #"{"observed_user":"@u1:x.org","observer_user":"@b:b.org"}"#
+        let strange = #"{"content":\#(users),"edu_type":"m.presence_invite"}"#
+        let answer = try await passage.ask("PUT", "\(Self.send)/21", from: "b.org", transaction(strange))
+        #expect(answer.firstLine.contains("200"))
+    }
+
     @Test func `are not taken in unless the homeserver took them and the signature is good`() async throws {
         let homeserver = try await StubHomeserver { wire, request in
             try await wire.send(StubHomeserver.answer(request.firstLine.contains("/bad") ? 500 : 200, "{}"))

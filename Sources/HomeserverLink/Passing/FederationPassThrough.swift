@@ -5,8 +5,8 @@ import MatrixWire
 
 /// Passes other servers' requests on, byte for byte where they are signed, and lets presenced read along.
 ///
-/// What the homeserver refuses is not read. Nothing that presenced makes of a request changes or delays the answer.
-/// Facts: sections 3.2 and 3.3.
+/// What the homeserver refuses is not read. Nothing that presenced makes of a request changes the answer, and only a
+/// permission that is to be on disk first delays it. Facts: sections 3.2 and 3.3.
 public struct FederationPassThrough: Sendable {
     private let passing: PassThrough
     private let tap: FederationTap
@@ -28,8 +28,8 @@ public struct FederationPassThrough: Sendable {
             PassThrough.Watching(bodyLimit: limit) { status, body in
                 guard status == 200 else { return }
                 switch body {
-                case .none: tap.passed(request, body: nil)
-                case .whole(let bytes): tap.passed(request, body: bytes)
+                case .none: await tap.passed(request, body: nil)
+                case .whole(let bytes): await tap.passed(request, body: bytes)
                 // Without it the signature cannot be checked.
                 case .notKept: break
                 }

@@ -14,8 +14,8 @@ public struct PassThrough: Sendable {
     struct Watching: Sendable {
         /// Bodies of requests up to this length are kept until the answer begins; `nil`: none.
         var bodyLimit: Int?
-        /// Called with the status and the body when the answer begins; must return at once.
-        var answered: @Sendable (_ status: Int, _ body: BodyRelay.Copy) -> Void
+        /// Called with the status and the body when the answer begins, which goes on when this returns.
+        var answered: @Sendable (_ status: Int, _ body: BodyRelay.Copy) async -> Void
     }
 
     let upstream: Upstream
@@ -58,7 +58,7 @@ public struct PassThrough: Sendable {
             await relay?.close()
             throw error.refusal
         }
-        watching.answered(reply.status, relay?.copy ?? .none)
+        await watching.answered(reply.status, relay?.copy ?? .none)
         return PassThrough.answer(with: reply, to: request, hangup: hangup) { await relay?.close() }
     }
 
