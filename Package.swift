@@ -142,8 +142,8 @@ let package = Package(
             name: "presence-lab",
             dependencies: [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", "PresenceTestKit", argumentParser, crypto, heap, nioCore, nioPosix,
-                nioSSL,
+                "PresenceRuntime", "PresenceStore", "PresenceTestKit", argumentParser, crypto, heap, nioCore, nioHTTP1,
+                nioPosix, nioSSL,
             ],
             swiftSettings: strict),
 

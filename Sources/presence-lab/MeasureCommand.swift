@@ -7,8 +7,8 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put, --transactions, --flood or --backlog all are measured. The servers are child processes on \
-            loopback with folders of their own; nothing else is touched.
+            Without --population, --engine, --put, --transactions, --flood, --backlog or --syncs all are measured. The \
+            servers are child processes on loopback with folders of their own; nothing else is touched.
             """)
 
     @Flag(help: "A million users: memory, and a restart.")
@@ -35,6 +35,15 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "With --backlog: how many, 100 to 100000000.")
     var backlogEvents = 1_000_000
 
+    @Flag(help: "Syncs in front of a homeserver: long-polls that wait, and what quick ones take longer.")
+    var syncs = false
+
+    @Option(help: "With --syncs: long-polls that wait at once, each of a user of its own, 1 to 20000.")
+    var syncsClients = 5000
+
+    @Option(help: "With --syncs: quick syncs of each kind, 10 to 1000000.")
+    var syncsRequests = 2000
+
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
 
@@ -57,11 +66,15 @@ struct MeasureCommand: AsyncParsableCommand {
         guard (100...100_000_000).contains(backlogEvents) else {
             throw ValidationError("--backlog-events must be 100 to 100000000")
         }
+        guard (1...20_000).contains(syncsClients) else { throw ValidationError("--syncs-clients must be 1 to 20000") }
+        guard (10...1_000_000).contains(syncsRequests) else {
+            throw ValidationError("--syncs-requests must be 10 to 1000000")
+        }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
 
     func run() async throws {
-        let all = !population && !engine && !put && !transactions && !flood && !backlog
+        let all = !population && !engine && !put && !transactions && !flood && !backlog && !syncs
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -92,6 +105,11 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         if flood || all { report(try await FloodLoad(presenced: executable, servers: floodServers).measure()) }
         if backlog || all { report(try await BacklogLoad(presenced: executable, events: backlogEvents).measure()) }
+        if syncs || all {
+            let load = SyncsLoad(
+                presenced: executable, clients: syncsClients, requests: syncsRequests, seconds: seconds)
+            for measurement in try await load.measure() { report(measurement) }
+        }
         guard json else { return }
         let document: JSONValue = [
             "machine": [

@@ -113,6 +113,8 @@ public final class Upstream: Sendable {
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
         settings.connectionPool.idleTimeout = TimeAmount(configuration.idleConnectionTimeout)
         settings.connectionPool.retryConnectionEstablishment = false
+        // Nobody reads traces, and a span costs every waiting request 3 kB.
+        settings.tracing.tracer = nil
         settings.http1_1ConnectionDebugInitializer = { RequestTarget.install(in: $0) }
         if let path = configuration.extraAuthorities {
             var tls = TLSConfiguration.makeClientConfiguration()

@@ -17,6 +17,21 @@ struct Machine: Sendable {
         model = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown model"
     }
 
+    /// How many wanted to run in the last minute, on average; `nil` where the system does not say.
+    static var load: Double? {
+        (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?.split(separator: " ").first.flatMap {
+            Double($0)
+        }
+    }
+
+    /// Lets this process have as many sockets open as the system allows.
+    static func raiseOpenFilesLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     var text: String { "\(cores) cores, \(model), \(memoryBytes >> 30) GiB, \(build)" }
 }
 

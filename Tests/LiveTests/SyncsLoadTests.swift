@@ -1,0 +1,34 @@
+import Testing
+
+@testable import presence_lab
+
+/// Clients that sync through presenced, a few of them. Full size: `presence-lab measure --syncs`.
+struct `Syncs in front of a homeserver` {
+    @Test(.timeLimit(.minutes(3))) func `are all held and answered, and no more of them reach the homeserver`()
+        async throws
+    {
+        let load = SyncsLoad(presenced: try Scene.presenced, clients: 40, requests: 10, seconds: 0.5)
+        let measurements = try await load.measure()
+        #expect(measurements.count == 2)
+        func figure(_ name: String, _ measurement: Measurement) throws -> Double {
+            try #require(measurement.figures.first { $0.name == name }, "no figure \(name)").value
+        }
+        let waiting = try #require(measurements.first)
+        #expect(try figure("held at once", waiting) == 40)
+        #expect(try figure("answered with 200, not too early", waiting) == 80)
+        #expect(try figure("syncs that the clients sent", waiting) == 80)
+        #expect(try figure("syncs that the homeserver saw", waiting) == 80)
+        // Each token once.
+        #expect(try figure("whoami that it saw", waiting) == 40)
+        #expect(try figure("other requests that it saw", waiting) == 0)
+        let quick = try #require(measurements.last)
+        // As many again do not count.
+        #expect(try figure("syncs that the clients sent through", quick) == 40)
+        #expect(try figure("syncs that the homeserver saw of them", quick) == 40)
+        #expect(try figure("whoami that it saw", quick) == 2)
+        #expect(try figure("other requests that it saw", quick) == 0)
+        for name in ["straight, median", "filtered out, median", "merged, median", "merged, 99 %"] {
+            #expect(try figure(name, quick) > 0, "\(name)")
+        }
+    }
+}
