@@ -10,7 +10,7 @@ import Synchronization
 public final class OwnKeys: Sendable {
     /// What holds at one moment.
     struct Holding: Sendable {
-        /// Not empty; the first one signs requests, all sign the key document.
+        /// Not empty; the first one, which need not be the first of the file, signs requests, all sign the key document.
         var signing: [SigningKey]
         /// None of ``signing``.
         var old: [ServerKeys.OldVerifyKey]
@@ -31,6 +31,7 @@ public final class OwnKeys: Sendable {
     }
 
     private let path: String?
+    private let chosen: SigningKeyID?
     private let state: Mutex<State>
 
     /// Keys without files.
@@ -38,15 +39,19 @@ public final class OwnKeys: Sendable {
     public init(_ signing: [SigningKey]) {
         precondition(!signing.isEmpty, "a server without a key")
         path = nil
+        chosen = nil
         state = Mutex(State(holding: Holding(signing: signing, old: []), seen: []))
     }
 
     /// The keys of a file, and the old ones beside it.
-    /// - Throws: ``SigningKeyFileError``.
-    public init(path: String) throws {
+    /// - Parameter chosen: the one that signs requests; `nil` for the first of the file. In a file that a homeserver
+    ///   reads too, the first is the homeserver's, and one of ours may stand behind it.
+    /// - Throws: ``SigningKeyFileError``, also for a file without the chosen key.
+    public init(path: String, signingWith chosen: SigningKeyID? = nil) throws {
         self.path = path
+        self.chosen = chosen
         let seen = Self.marks(path)
-        state = Mutex(State(holding: try Self.load(path), seen: seen))
+        state = Mutex(State(holding: try Self.load(path, signingWith: chosen), seen: seen))
     }
 
     /// What holds now.
@@ -54,6 +59,9 @@ public final class OwnKeys: Sendable {
 
     /// The name of the key that signs requests now.
     public var signingKeyID: SigningKeyID { current.signing[0].id }
+
+    /// The public half of that key, 32 bytes.
+    public var signingPublicKey: [UInt8] { current.signing[0].publicKey }
 
     /// Reads the files anew if they changed.
     public func refresh() -> Change {
@@ -63,7 +71,7 @@ public final class OwnKeys: Sendable {
             guard marks != state.seen else { return .none }
             state.seen = marks
             do {
-                state.holding = try Self.load(path)
+                state.holding = try Self.load(path, signingWith: chosen)
                 return .taken(state.holding.signing[0].id)
             } catch {
                 return .problem("\(error)")
@@ -71,8 +79,14 @@ public final class OwnKeys: Sendable {
         }
     }
 
-    private static func load(_ path: String) throws -> Holding {
-        let signing = try SigningKey.load(path: path)
+    private static func load(_ path: String, signingWith chosen: SigningKeyID?) throws -> Holding {
+        var signing = try SigningKey.load(path: path)
+        if let chosen {
+            guard let place = signing.firstIndex(where: { $0.id == chosen }) else {
+                throw SigningKeyFileError(path: path, message: "holds no key \(chosen), which is to sign")
+            }
+            signing.insert(signing.remove(at: place), at: 0)
+        }
         let old = try OldKeyFile(beside: path).load()
         // A rotation that was cut off has written the old key, but not the new one yet.
         return Holding(signing: signing, old: old.filter { key in !signing.contains { $0.id == key.id } })

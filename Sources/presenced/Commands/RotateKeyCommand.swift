@@ -18,6 +18,12 @@ struct RotateKeyCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try ConfigurationFile.load(config)
+        guard configuration.homeserver.url == nil, configuration.federation.signingKeyID == nil else {
+            ConfigurationFile.complain(
+                "The homeserver publishes the keys of this server: a key that it does not know would be refused by "
+                    + "everyone. Put a new key into the homeserver's key file first; see federation.signing_key_id.")
+            throw ExitCode.failure
+        }
         let path = configuration.signingKeyPath
         do {
             let result = try KeyRotation.rotate(

@@ -63,6 +63,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "federation.signing_key", \.federation.signingKey,
             .path(orNull: "signing.key in data_directory")),
+        ConfigurationKey("federation.signing_key_id", \.federation.signingKeyID, .signingKeyID),
         ConfigurationKey("federation.ca_file", \.federation.caFile, .existingFile(orNull: "none")),
         ConfigurationKey("federation.pinned_keys", \.federation.pinnedKeys, .existingFile(orNull: "none")),
         ConfigurationKey("federation.resolve", \.federation.resolve, .addressesByServer),

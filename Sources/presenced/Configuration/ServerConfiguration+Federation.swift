@@ -1,4 +1,5 @@
 import MatrixFederation
+import MatrixWire
 import PresenceModel
 
 extension ServerConfiguration {
@@ -18,6 +19,8 @@ extension ServerConfiguration {
         var tls = TLSFiles()
         /// As set; ``ServerConfiguration/signingKeyPath`` is where it lies.
         var signingKey: String?
+        /// The key of that file that signs; `nil` for the first one.
+        var signingKeyID: SigningKeyID?
         /// PEM file of authorities that are trusted besides those of the system.
         var caFile: String?
         /// JSON file of other servers' keys that need not be fetched.

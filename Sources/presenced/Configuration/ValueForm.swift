@@ -1,5 +1,6 @@
 import Foundation
 import HomeserverLink
+import MatrixWire
 import PresenceModel
 import Yams
 
@@ -156,6 +157,19 @@ extension ValueForm where Value == HomeserverOrigin? {
             }
             return origin
         }.orNull(meaning: "none: presenced runs by itself")
+    }
+}
+
+extension ValueForm where Value == SigningKeyID? {
+    static var signingKeyID: ValueForm {
+        ValueForm<SigningKeyID>.scalar("a key id such as ed25519:p_1a2b3c4d", write: \.text) {
+            (text, _) throws(ValueProblem) in
+            guard let id = try? SigningKeyID(parsing: text), id.isEd25519 else {
+                throw ValueProblem(
+                    message: "'\(text)' is not a key id; write ed25519: and the second word of the key's line")
+            }
+            return id
+        }.orNull(meaning: "the first one in the file")
     }
 }
 

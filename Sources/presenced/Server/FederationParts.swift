@@ -20,6 +20,22 @@ struct FederationParts: Sendable {
     init?(_ configuration: ServerConfiguration, clock: AnchoredClock, logger: Logger) throws {
         guard configuration.federation.enabled else { return nil }
         ownKeys = try FederationParts.loadOrMakeKeys(configuration, logger: logger)
+        transport = try FederationParts.transport(configuration, clock: clock, logger: logger)
+        keys = KeyRing(
+            pinned: try FederationParts.readPinnedKeys(configuration.federation.pinnedKeys),
+            notaries: configuration.federation.notaries.filter { $0 != configuration.serverName }, transport: transport,
+            clock: clock, validityLimit: configuration.federation.keyValidityLimit, logger: logger)
+        sender = TransactionSender(
+            server: configuration.serverName, keys: ownKeys, transport: transport, access: configuration.access,
+            busyValue: configuration.federation.busyAs.value,
+            ageGranularity: configuration.presence.ageGranularity, clock: clock, logger: logger)
+    }
+
+    /// The way to other servers.
+    /// - Throws: ``StartFailure``.
+    static func transport(
+        _ configuration: ServerConfiguration, clock: AnchoredClock, logger: Logger
+    ) throws -> FederationTransport {
         var settings = FederationTransport.Configuration()
         settings.extraAuthorities = configuration.federation.caFile
         settings.requestTimeout = configuration.federation.requestTimeout
@@ -30,7 +46,7 @@ struct FederationParts: Sendable {
         settings.doubtfulConnectTimeout = min(settings.doubtfulConnectTimeout, settings.connectTimeout)
         settings.doubtfulLimit = configuration.federation.doubtfulLimit
         do {
-            transport = try FederationTransport(
+            return try FederationTransport(
                 configuration: settings, group: MultiThreadedEventLoopGroup.singleton, clock: clock, logger: logger)
         } catch let failure as FederationTransport.UnusableDNSServers {
             throw StartFailure("cannot use federation.dns_servers", ["reason": "\(failure.reason)"])
@@ -39,14 +55,6 @@ struct FederationParts: Sendable {
                 "cannot use federation.ca_file; it must be PEM certificates",
                 ["path": "\(configuration.federation.caFile ?? "")", "reason": "\(error)"])
         }
-        keys = KeyRing(
-            pinned: try FederationParts.readPinnedKeys(configuration.federation.pinnedKeys),
-            notaries: configuration.federation.notaries.filter { $0 != configuration.serverName }, transport: transport,
-            clock: clock, validityLimit: configuration.federation.keyValidityLimit, logger: logger)
-        sender = TransactionSender(
-            server: configuration.serverName, keys: ownKeys, transport: transport, access: configuration.access,
-            busyValue: configuration.federation.busyAs.value,
-            ageGranularity: configuration.presence.ageGranularity, clock: clock, logger: logger)
     }
 
     /// Takes up a key that was rotated while the server runs.
@@ -69,7 +77,7 @@ struct FederationParts: Sendable {
                 let key = try SigningKey.create(path: path)
                 logger.notice("made a signing key", metadata: ["path": "\(path)", "key": "\(key.id)"])
             }
-            return try OwnKeys(path: path)
+            return try OwnKeys(path: path, signingWith: configuration.federation.signingKeyID)
         } catch let error as SigningKeyFileError {
             throw StartFailure("cannot use the signing key", ["path": "\(error.path)", "reason": "\(error.message)"])
         }
