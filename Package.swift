@@ -195,8 +195,9 @@ let package = Package(
         tests(
             "presencedTests",
             [
-                "AdminGateway", "ClientGateway", "FederationEngine", "MatrixFederation", "MatrixHTTP", "presenced",
-                "PresenceEngine", "PresenceModel", "PresenceRuntime", logging, nioPosix, yams,
+                "AdminGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
+                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", logging, nioPosix,
+                yams,
             ]),
         tests(
             "LiveTests",

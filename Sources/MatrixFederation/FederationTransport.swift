@@ -146,6 +146,19 @@ public final class FederationTransport: Sendable {
         }
     }
 
+    /// Asks a server for what anyone may have, without a signature; every status is an answer.
+    /// - Parameters:
+    ///   - target: path and query, percent-encoded.
+    ///   - limitBytes: of the answer; a longer one is an error.
+    /// - Throws: ``FederationError`` if there was no whole answer in time.
+    public func document(
+        _ target: String, at server: ServerName, limitBytes: Int
+    ) async throws(FederationError) -> (status: Int, body: [UInt8]) {
+        let reply = try await request(
+            "GET", target, at: server, authorization: nil, body: nil, replyLimitBytes: limitBytes)
+        return (reply.status, reply.body)
+    }
+
     private func route(to server: ServerName) async throws(FederationError) -> ServerRoute {
         guard let address = configuration.resolve[server] else { return try await discoverer.route(to: server) }
         let target = ServerRoute.Target(host: address.host, port: address.port, isOperators: true)

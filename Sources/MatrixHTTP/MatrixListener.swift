@@ -21,21 +21,26 @@ public struct MatrixListener: Sendable {
     private let group: any EventLoopGroup
     private let routes: RouteTable
     private let origins: Origins
+    private let mark: String?
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
 
     /// - Parameters:
     ///   - port: 0 for any that is free; `onListening` says which it became.
     ///   - server: HTTP/1.1, with or without TLS.
+    ///   - mark: who this is, in printable ASCII, for those who ask: requests with the header field `X-Presenced-Probe`
+    ///     get it in `X-Presenced`, whatever the answer. Decision 23.
     public init(
         host: String, port: Int, server: HTTPServerBuilder, group: any EventLoopGroup, routes: RouteTable,
-        origins: Origins, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+        origins: Origins, mark: String? = nil, logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.address = .hostname(host, port: port)
         self.server = server
         self.group = group
         self.routes = routes
         self.origins = origins
+        self.mark = mark
         self.logger = logger
         self.onListening = onListening
     }
@@ -47,6 +52,7 @@ public struct MatrixListener: Sendable {
         quiet.logLevel = max(logger.logLevel, .warning)
         let routes = routes
         let origins = origins
+        let mark = mark
         let onListening = onListening
         let service = try server.buildServer(
             configuration: ServerConfiguration(address: address), eventLoopGroup: group, logger: quiet,
@@ -54,8 +60,9 @@ public struct MatrixListener: Sendable {
                 if request.headers[.expect]?.lowercased() == "100-continue" {
                     try await writer.writeInformationalHead(HTTPResponse(status: .continue))
                 }
-                let response = await MatrixListener.respond(
+                var response = await MatrixListener.respond(
                     to: MatrixRequest(request, on: channel), routes: routes, origins: origins)
+                if let mark, request.headers[.presencedProbe] != nil { response.headers[.presencedMark] = mark }
                 try await writer.write(response: response.head, body: response.body)
             },
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) })
@@ -79,5 +86,17 @@ public struct MatrixListener: Sendable {
                 "X-Requested-With, Content-Type, Authorization, Date, Last-Event-ID"
         }
         return response
+    }
+}
+
+extension HTTPField.Name {
+    /// `X-Presenced-Probe`: asks whom a request came to. Decision 23.
+    public static let presencedProbe = known("X-Presenced-Probe")
+    /// `X-Presenced`: says so.
+    public static let presencedMark = known("X-Presenced")
+
+    private static func known(_ text: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(text) else { preconditionFailure("no name of a header field: \(text)") }
+        return name
     }
 }

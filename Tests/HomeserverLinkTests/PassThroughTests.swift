@@ -40,6 +40,14 @@ import Testing
         #expect(request.values(of: "Accept-Encoding") == ["gzip"])
     }
 
+    @Test(arguments: ["/_matrix/client/v3/sync", "/_matrix/client/versions", "/_matrix/client/v3/presence/x/status"])
+    func `tells those who ask that it went through here, and nobody else`(target: String) async throws {
+        let bench = try await LinkBench(StubHomeserver(401, "{}"))
+        let probed = try await bench.ask("GET \(target) HTTP/1.1\nHost: x.org\nX-Presenced-Probe: 1\n\n")
+        #expect(probed.values(of: "X-Presenced") == ["client x.org 1"])
+        #expect(try await bench.get(target).values(of: "X-Presenced") == [])
+    }
+
     @Test func `says who asked`() async throws {
         let bench = try await LinkBench(StubHomeserver(200, "{}"))
         _ = try await bench.get("/a")

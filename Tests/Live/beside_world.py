@@ -23,6 +23,9 @@ from synapse_world import START_SECONDS, STEP_SECONDS, Synapse, WorldError, die_
 class Beside(Synapse):
     """A Synapse without presence behind nginx, which other servers and clients come to."""
 
+    # One that presenced may sign with.
+    further_keys = ("p_second",)
+
     def __init__(self, label, directory, ports, registration):
         super().__init__(label, directory, ports[:2])
         # What listens at client_port, and at federation_port, the port of the name, is nginx.

@@ -202,6 +202,9 @@ def die_with_parent():
 
 
 class Synapse:
+    # Versions of keys on further lines of the key file: published, and used by others.
+    further_keys = ()
+
     def __init__(self, label, directory, ports):
         self.directory = directory / label
         self.directory.mkdir(exist_ok=True)
@@ -219,7 +222,8 @@ class Synapse:
         for leftover in self.directory.glob("homeserver.db*"):
             leftover.unlink()
         with open(self.signing_key_path, "w", encoding="ascii") as file:
-            write_signing_keys(file, [generate_signing_key(f"a_{random.randrange(16**4):04x}")])
+            versions = [f"a_{random.randrange(16**4):04x}", *self.further_keys]
+            write_signing_keys(file, [generate_signing_key(version) for version in versions])
         config_path = self.directory / "homeserver.yaml"
         config_path.write_text(yaml.safe_dump(self.configuration(directory, presence)), encoding="utf-8")
         with open(self.log_path, "wb") as log:

@@ -28,6 +28,33 @@ struct `The command line` {
         #expect(try String(contentsOfFile: path, encoding: .utf8) == first)
     }
 
+    @Test func `rotates no key that a homeserver publishes`() async throws {
+        let scene = try Scene()
+        let path = "\(scene.folder)/signing.key"
+        #expect(try await `The command line`.run(["generate-key", "--output", path]).status == 0)
+        let key = try String(contentsOfFile: path, encoding: .utf8)
+        let federation = "federation: { signing_key: signing.key }"
+        for (name, more) in [("url.yaml", "homeserver: { url: \"http://127.0.0.1:9\" }"), ("id.yaml", "")] {
+            let text =
+                "server_name: example.org\n"
+                + (more.isEmpty
+                    ? federation.replacing(" }", with: ", signing_key_id: \"ed25519:x\" }") : "\(federation)\n\(more)")
+            try "\(text)\n".write(toFile: "\(scene.folder)/\(name)", atomically: true, encoding: .utf8)
+            let refused = try await `The command line`.run(["rotate-key", "--config", name], in: scene.folder)
+            #expect(refused.status == 1 && refused.text.contains("The homeserver publishes"), "\(refused.text)")
+        }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == key)
+    }
+
+    @Test func `the doctor reads no further than a configuration that cannot be read`() async throws {
+        let scene = try Scene()
+        try "server_name: example.org\nclient: { lissen: 1 }\n".write(
+            toFile: "\(scene.folder)/bad.yaml", atomically: true, encoding: .utf8)
+        let (status, text) = try await `The command line`.run(["doctor", "--config", "bad.yaml"], in: scene.folder)
+        #expect(status == 1 && text.contains("failed    configuration: bad.yaml:2: client.lissen"), "\(text)")
+        #expect(text.contains("left out  everything else") && text.contains("1 failed, 1 left out."))
+    }
+
     @Test func `checks a configuration and names what is wrong with it`() async throws {
         let good = try await `The command line`.run(["check-config", "\(LivePart.root)/Config/presenced.yaml"])
         #expect(good.status == 0)

@@ -1,14 +1,14 @@
 import PresenceModel
 
 /// Dates in HTTP headers.
-enum HTTPDate {
+public enum HTTPDate {
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the weekday not checked; `nil` for anything else. The two other forms, which
     /// nobody may send any more, are not read. RFC 9110, section 5.6.7.
-    static func parse(_ text: String) -> Instant? {
+    public static func parse(_ text: String) -> Instant? {
         let words = text.split(separator: " ")
         guard words.count == 6, words[0].utf8.count == 4, words[0].hasSuffix(","), words[5] == "GMT",
             let month = months.firstIndex(of: String(words[2])),

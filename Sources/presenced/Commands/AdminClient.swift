@@ -83,7 +83,7 @@ struct AdminClient {
     }
 
     /// Who listens everywhere listens here too.
-    private static func reachable(_ address: NetworkAddress) -> String {
+    static func reachable(_ address: NetworkAddress) -> String {
         switch address.host {
         case "0.0.0.0": "127.0.0.1:\(address.port)"
         case "::": "[::1]:\(address.port)"

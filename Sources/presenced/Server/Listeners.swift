@@ -36,7 +36,8 @@ struct Listeners: Sendable {
         ) -> Named {
             let listener = MatrixListener(
                 host: address.host, port: address.port, server: server, group: group, routes: routes,
-                origins: origins, logger: logger
+                origins: origins,
+                mark: ServerMark(listener: name, serverName: configuration.serverName).text, logger: logger
             ) { port in
                 logger.info(
                     "listening", metadata: ["listener": "\(name)", "host": "\(address.host)", "port": "\(port)"])

@@ -72,7 +72,8 @@ final class LinkBench: Sendable {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let listener = MatrixListener(
             host: "127.0.0.1", port: 0, server: .bounded(idleTimeout: .seconds(60), passesOn: true),
-            group: MultiThreadedEventLoopGroup.singleton, routes: routes, origins: origins, logger: quiet
+            group: MultiThreadedEventLoopGroup.singleton, routes: routes, origins: origins, mark: "client x.org 1",
+            logger: quiet
         ) { port in continuation.yield(port) }
         let server = Task { try await listener.run() }
         var iterator = ports.makeAsyncIterator()
