@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import HomeserverLink
 import Logging
@@ -76,10 +77,14 @@ struct Questioner: Sendable {
 
     private static func words(for error: UpstreamError) -> String {
         switch error.code {
-        case .unreachable: "no connection (\(error.cause))"
+        case .unreachable: "no connection (\(reason(for: error.cause)))"
         case .timedOut: "no whole answer within \(patience.components.seconds) s"
-        case .broken: "the connection broke, or what answers speaks no HTTP (\(error.cause))"
+        case .broken: "the connection broke, or what answers speaks no HTTP (\(reason(for: error.cause)))"
         case .cancelled: "interrupted"
         }
+    }
+
+    private static func reason(for cause: any Error) -> String {
+        (cause as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(cause)"
     }
 }

@@ -53,7 +53,7 @@ enum SigningKeyChecks {
                 name, "\(own.id) of \(own.path) is not published by \(place); others refuse what presenced signs",
                 do:
                     "Either set federation.signing_key to Synapse's signing_key_path; or add presenced's line to that file "
-                    + "as its second line (Synapse goes on signing with the first), restart Synapse, and wait for an hour."
+                    + "as its second line (Synapse goes on signing with the first), and restart Synapse."
             )
         }
         guard published == own.publicKey else {
