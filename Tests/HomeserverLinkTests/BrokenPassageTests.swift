@@ -59,11 +59,11 @@ import Testing
     }
 
     @Test func `is not an upload that takes longer than an answer may`() async throws {
-        let bench = try await LinkBench(StubHomeserver(200, "{}"), timeout: .milliseconds(200))
+        let bench = try await LinkBench(StubHomeserver(200, "{}"), timeout: .seconds(2))
         let wire = try await bench.connect()
         try await wire.send("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
         for part in ["a", "b", "c", "d"] {
-            try await wire.channel.eventLoop.scheduleTask(in: .milliseconds(100)) {}.futureResult.get()
+            try await wire.channel.eventLoop.scheduleTask(in: .milliseconds(700)) {}.futureResult.get()
             try await wire.send(part)
         }
         #expect(try #require(await wire.message()).firstLine.hasPrefix("HTTP/1.1 200"))
