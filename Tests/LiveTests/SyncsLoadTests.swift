@@ -16,8 +16,8 @@ struct `Syncs in front of a homeserver` {
         let waiting = try #require(measurements.first)
         #expect(try figure("held at once", waiting) == 40)
         #expect(try figure("answered with 200, not too early", waiting) == 80)
-        #expect(try figure("syncs that the clients sent", waiting) == 80)
-        #expect(try figure("syncs that the homeserver saw", waiting) == 80)
+        #expect(try figure("syncs that the clients sent", waiting) == 120)
+        #expect(try figure("syncs that the homeserver saw", waiting) == 120)
         // Each token once.
         #expect(try figure("whoami that it saw", waiting) == 40)
         #expect(try figure("other requests that it saw", waiting) == 0)

@@ -4,7 +4,7 @@ import NIOPosix
 import Synchronization
 
 /// A homeserver as syncing clients see it, on one thread: knows its users' tokens, holds a long-poll for the time that
-/// was asked for, and counts what it is asked.
+/// was asked for, answers a first sync at length, and counts what it is asked.
 final class PollingHomeserver: Sendable {
     /// What it was asked so far.
     struct Counts: Sendable {
@@ -18,6 +18,9 @@ final class PollingHomeserver: Sendable {
         /// Connections at this moment.
         var connections = 0
     }
+
+    /// What the first sync of a client holds: some 200 kB.
+    static let initialEvents = 200
 
     let port: Int
     private let channel: any Channel
@@ -86,6 +89,7 @@ private final class PollingDesk: Sendable {
             }
             let batch = PollingHomeserver.batch(after: query["since"])
             let wait = Int64(query["timeout"] ?? "") ?? 0
+            if query["since"] == nil { return (.ok, PollingDesk.everything(batch), .zero) }
             return (.ok, wait > 0 ? PollingDesk.nothing(batch) : PollingDesk.message(batch), .milliseconds(wait))
         default:
             note { $0.others += 1 }
@@ -97,6 +101,15 @@ private final class PollingDesk: Sendable {
         #""device_one_time_keys_count":{"signed_curve25519":50},"device_unused_fallback_key_types":["signed_curve25519"]"#
 
     private static func nothing(_ batch: String) -> String { #"{"next_batch":"\#(batch)",\#(keys)}"# }
+
+    /// As to a client that holds nothing yet: `initialEvents` times some 1 kB of account data.
+    private static func everything(_ batch: String) -> String {
+        #"{"next_batch":"\#(batch)",\#(keys),"account_data":{"events":[\#(accountData)]}}"#
+    }
+
+    private static let accountData = (0..<PollingHomeserver.initialEvents).map { number in
+        #"{"type":"localhost.lab.\#(number)","content":{"text":"\#(ciphertext)\#(ciphertext)"}}"#
+    }.joined(separator: ",")
 
     /// One encrypted message and a receipt: some 1.2 kB.
     private static func message(_ batch: String) -> String {

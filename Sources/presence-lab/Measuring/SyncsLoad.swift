@@ -90,9 +90,10 @@ struct SyncsLoad: Sendable {
         return Measurement(
             title: "Syncs that wait, in front of a homeserver",
             conditions: "\(clients) users with a token and a connection each, none of them known before; no filter, so "
-                + "presence is merged; each asks the homeserver to wait \(Int(wait / .seconds(1))) s, and when it is "
-                + "answered \(Int(secondWait / .seconds(1))) s more; watched for \(Int(seconds)) s when all wait; "
-                + "clients and homeserver in another process on the same machine",
+                + "presence is merged; each makes a first sync of some 200 kB, then asks the homeserver to wait "
+                + "\(Int(wait / .seconds(1))) s, and when it is answered \(Int(secondWait / .seconds(1))) s more; "
+                + "watched for \(Int(seconds)) s when all wait; clients and homeserver in another process "
+                + "on the same machine",
             figures: [
                 Figure("held at once", Double(held), "of \(clients)"),
                 Figure("answered with 200, not too early", Double(late.count), "of \(2 * clients)"),
@@ -107,7 +108,7 @@ struct SyncsLoad: Sendable {
                 Figure("answered late by, median", late.isEmpty ? 0 : late[late.count / 2], "ms"),
                 Figure("answered late by, longest", late.last ?? 0, "ms"),
                 Figure("connections to the homeserver", Double(connections), ""),
-                Figure("syncs that the clients sent", 2 * Double(clients), ""),
+                Figure("syncs that the clients sent", 3 * Double(clients), ""),
                 Figure("syncs that the homeserver saw", Double(seen.syncs - counts.syncs), ""),
                 Figure("whoami that it saw", Double(seen.whoami - counts.whoami), ""),
                 Figure("other requests that it saw", Double(seen.others - counts.others), ""),
@@ -223,15 +224,20 @@ private struct SyncCrowd {
         }
     }
 
-    /// Connects all and lets them ask. Returns when the homeserver holds all of them.
+    private static func target(after batch: String, waiting wait: Duration) -> String {
+        "/_matrix/client/v3/sync?timeout=\(Int(wait / .milliseconds(1)))&since=\(batch)"
+    }
+
+    /// Connects all and lets each ask for everything, and then for what is new. Returns when the homeserver holds all of them.
     func gather(_ users: [LabUser], in waiting: inout Waiting, waiting wait: Duration) async throws {
-        let target = "/_matrix/client/v3/sync?timeout=\(Int(wait / .milliseconds(1)))"
+        let target = SyncCrowd.target(after: PollingHomeserver.batch(after: nil), waiting: wait)
         let deadline = ContinuousClock.now + wait
         for start in stride(from: 0, to: users.count, by: SyncsLoad.portion) {
             for user in users[start..<min(start + SyncsLoad.portion, users.count)] {
                 let client = try await SyncClient.connect(to: server.clientPort, on: loop)
                 waiting.clients.append(client)
-                waiting.answers.append(client.ask(.GET, target, token: user.token))
+                let first = client.ask(.GET, "/_matrix/client/v3/sync", token: user.token)
+                waiting.answers.append(first.flatMap { _ in client.ask(.GET, target, token: user.token) })
             }
             try await waitUntilHeld(waiting.clients.count - SyncsLoad.coming, until: deadline)
         }
@@ -240,8 +246,8 @@ private struct SyncCrowd {
 
     /// The same clients go on with the token of their answer.
     func askAgain(_ users: [LabUser], in waiting: inout Waiting, waiting wait: Duration) async throws {
-        let batch = PollingHomeserver.batch(after: nil)
-        let target = "/_matrix/client/v3/sync?timeout=\(Int(wait / .milliseconds(1)))&since=\(batch)"
+        let batch = PollingHomeserver.batch(after: PollingHomeserver.batch(after: nil))
+        let target = SyncCrowd.target(after: batch, waiting: wait)
         let deadline = ContinuousClock.now + wait
         waiting.answers = zip(waiting.clients, users).map { $0.ask(.GET, target, token: $1.token) }
         try await waitUntilHeld(users.count, until: deadline)
