@@ -11,7 +11,9 @@ extension HTTPServerBuilder {
     ) -> HTTPServerBuilder {
         .http1(
             configuration: .init(
-                additionalChannelHandlers: [RequestReadLimit(readLimit, forEachPart: passesOn), HangupWatch()],
+                additionalChannelHandlers: [
+                    RequestReadLimit(readLimit, forEachPart: passesOn), HangupWatch(), UnkeptReadsInstaller(),
+                ],
                 idleTimeout: TimeAmount(idleTimeout),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 64 * 1024, maxHeaderFieldCount: 100)))

@@ -115,7 +115,9 @@ public final class Upstream: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         // Nobody reads traces, and a span costs every waiting request 3 kB.
         settings.tracing.tracer = nil
-        settings.http1_1ConnectionDebugInitializer = { RequestTarget.install(in: $0) }
+        settings.http1_1ConnectionDebugInitializer = { channel in
+            UnkeptReads.install(in: channel).flatMap { RequestTarget.install(in: channel) }
+        }
         if let path = configuration.extraAuthorities {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(path))]
