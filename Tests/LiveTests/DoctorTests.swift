@@ -53,7 +53,7 @@ struct `The doctor beside a live homeserver` {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
 
         let right = try await examine(presenced, "presenced.yaml", world.url(of: "b"))
-        #expect(right.status == 0 && right.checks.count == 21, "\(right.text)")
+        #expect(right.status == 0 && right.checks.count == 22, "\(right.text)")
         #expect(right.names("ok").count == right.checks.count, "\(right.text)")
         #expect(right.text.contains("ed25519:p_second is published by \(settings.name)"), "\(right.text)")
         // The other server takes what is signed with it.
@@ -72,7 +72,7 @@ struct `The doctor beside a live homeserver` {
         let past = try await examine(presenced, "presenced.yaml", world.ownURL)
         let lost = ["syncs", "presence", "presenced's own paths", "versions"].map { "reverse proxy, \($0)" }
         #expect(past.status == 1 && past.names("failed") == lost, "\(past.text)")
-        #expect(past.names("warning").count == 4)
+        #expect(past.names("warning").count == 5)
 
         // Another registration than the homeserver's, and a key that it does not publish.
         let secrets = try await writeWrongConfiguration(presenced, key: key)

@@ -36,6 +36,10 @@ enum ProxyChecks {
                 what: "versions", method: "GET", target: "\(client)/versions",
                 loss: "clients do not learn what presenced can do"),
             Path(
+                what: "overrides", method: "GET",
+                target: "\(client)/unstable/support.feline.msc4043.v1/presence/\(user)/override",
+                loss: "clients that show a state for a while cannot", isOptional: true),
+            Path(
                 what: "sliding sync", method: "POST",
                 target: "\(client)/unstable/org.matrix.simplified_msc3575/sync",
                 loss: "users of clients with sliding sync are not seen online", isOptional: true),
