@@ -1,17 +1,27 @@
+import MatrixWire
 import Testing
 
-@testable import presence_lab
-
 /// Clients that sync through presenced, a few of them. Full size: `presence-lab measure --syncs`.
-struct `Syncs in front of a homeserver` {
-    @Test(.timeLimit(.minutes(3))) func `are all held and answered, and no more of them reach the homeserver`()
-        async throws
-    {
-        let load = SyncsLoad(presenced: try Scene.presenced, clients: 40, requests: 10, seconds: 0.5)
-        let measurements = try await load.measure()
+@Suite struct `Syncs in front of a homeserver` {
+    @Test(.timeLimit(.minutes(3)))
+    func `are all held and answered, and no more of them reach the homeserver`() async throws {
+        let child = try Child(
+            Scene.presenceLab,
+            [
+                "measure", "--syncs", "--syncs-clients", "40", "--syncs-requests", "10", "--seconds", "1", "--json",
+                "--presenced", Scene.presenced,
+            ])
+        #expect(await child.end() == 0, "\(child.text)")
+        let report = try #require(child.text.split(separator: "\n").last { $0.hasPrefix("{") })
+        let measurements = try JSONParser.lenient.parse(Array(report.utf8)).value["measurements"]?.array ?? []
         #expect(measurements.count == 2)
-        func figure(_ name: String, _ measurement: Measurement) throws -> Double {
-            try #require(measurement.figures.first { $0.name == name }, "no figure \(name)").value
+        func figure(_ name: String, _ measurement: JSONValue) throws -> Double {
+            let value = try #require(measurement["figures"]?[name]?["value"], "no figure \(name)")
+            switch value {
+            case .integer(let integer): return Double(integer)
+            case .fraction(let text): return try #require(Double(text))
+            default: throw Child.Failure(description: "\(name) is no number")
+            }
         }
         let waiting = try #require(measurements.first)
         #expect(try figure("held at once", waiting) == 40)

@@ -28,6 +28,14 @@ final class Child: Sendable {
         let state = Mutex(State())
     }
 
+    /// `posix_spawn_file_actions_addclosefrom_np`, which glibc has since 2.34 and its header hides.
+    private static let closeFrom: (@Sendable (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Void)? = {
+        typealias Function = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+        guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return nil }
+        let function = unsafeBitCast(symbol, to: Function.self)
+        return { actions, first in _ = function(actions, first) }
+    }()
+
     /// Held while descriptors are open that no child may inherit.
     static let starting = NSLock()
 
@@ -56,6 +64,8 @@ final class Child: Sendable {
         posix_spawn_file_actions_adddup2(&actions, standardInput[0], 0)
         posix_spawn_file_actions_adddup2(&actions, output[1], 1)
         posix_spawn_file_actions_adddup2(&actions, output[1], 2)
+        // Sockets of other tests would stay open with it: what nobody listens at any more would still be connected to.
+        Child.closeFrom?(&actions, 3)
         // Threads of the runtime block signals, and a child inherits that: it could not be asked to end.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
