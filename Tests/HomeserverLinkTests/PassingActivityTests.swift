@@ -78,7 +78,9 @@ import Testing
             guard !request.firstLine.contains("whoami") else { return }
             try await wire.send(StubHomeserver.answer(200, "{}"))
         }
-        let bench = try await LinkBench(homeserver)
+        var settings = WhoamiTokens.Configuration()
+        settings.timeout = .minutes(5)
+        let bench = try await LinkBench(homeserver, tokens: settings)
         // The look-ups stay without an answer, and more are wished for than are made.
         for number in 0..<(ClientPassThrough.lookupLimit + 10) {
             let answer = try await bench.ask(request(Self.act, token: "t\(number)"))

@@ -110,8 +110,8 @@ import Testing
             try await bench.members(of: "!r:x.org") == ["@ada:x.org", "@bob:y.org", "@cec:x.org"]
         }
         #expect(await server.stop() == 0)
-        server = try await bench.serve()
         let before = bench.homeserver.questions.count
+        server = try await bench.serve()
         try await bench.homeserver.waits("it is greeted again") {
             bench.homeserver.questions.dropFirst(before).contains { $0.hasSuffix("/ping") }
         }
