@@ -17,7 +17,9 @@ import urllib.error
 from pathlib import Path
 
 import synapse_world
-from synapse_world import START_SECONDS, STEP_SECONDS, Synapse, WorldError, die_with_parent, wait_until
+from synapse_world import (
+    START_SECONDS, STEP_SECONDS, ChildProcess, Synapse, WorldError, die_with_parent, wait_until,
+)
 
 
 class Beside(Synapse):
@@ -50,13 +52,12 @@ class Beside(Synapse):
             return False
 
 
-class Nginx:
+class Nginx(ChildProcess):
     """The example of Config/, with other addresses and certificates, as a process of its own."""
 
     def __init__(self, directory, b, plan):
         self.directory = directory / "nginx"
         self.directory.mkdir(exist_ok=True)
-        self.process = None
         self.b, self.plan, self.certificates = b, plan, directory
 
     def configuration(self):
@@ -96,15 +97,6 @@ class Nginx:
                 [nginx, "-p", str(self.directory), "-e", str(self.directory / "error.log"), "-c", str(path)],
                 preexec_fn=die_with_parent, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )
-
-    def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STEP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
 
 
 def populate(a, b, log):

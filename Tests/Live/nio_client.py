@@ -3,8 +3,8 @@
     python nio_client.py HOMESERVER USER PASSWORD
 
 Logs in, then syncs for ever. Says in lines of JSON what it is told: {"login": …}, for each sync {"presence": [[user,
-state, text], …], "events": [[room, event id, body], …], "next_batch": …}, {"failed": …} for one that failed. Takes
-lines of JSON on stdin: {"presence": state, "text": text}, {"send": text, "room": room}. Ends with stdin.
+state, text], …], "events": [[room, event id, body], …], "next_batch": …}. Takes lines of JSON on stdin: {"presence":
+state, "text": text}, {"send": text, "room": room}. Ends with stdin, or with {"failed": …} where a sync failed.
 """
 
 import asyncio
@@ -35,18 +35,15 @@ async def obey(client):
 
 
 async def follow(client):
+    """Until a sync fails: a client that goes on would hide that it did."""
     since = None
     while True:
         try:
             answer = await client.sync(timeout=TIMEOUT_MILLISECONDS, since=since)
         except Exception as error:
-            say(failed=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(0.2)
-            continue
+            return say(failed=f"{type(error).__name__}: {error}")
         if isinstance(answer, SyncError):
-            say(failed=f"{answer.status_code} {answer.message}")
-            await asyncio.sleep(0.2)
-            continue
+            return say(failed=f"{answer.status_code} {answer.message}")
         since = answer.next_batch
         say(
             next_batch=since,

@@ -201,7 +201,23 @@ def die_with_parent():
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
-class Synapse:
+class ChildProcess:
+    """What this script started, and ends by its pid."""
+
+    process = None
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+
+
+class Synapse(ChildProcess):
     # Versions of keys on further lines of the key file: published, and used by others.
     further_keys = ()
 
@@ -213,7 +229,6 @@ class Synapse:
         self.name = f"localhost:{self.federation_port}"
         self.client_url = f"http://127.0.0.1:{self.client_port}"
         self.signing_key_path = self.directory / "signing.key"
-        self.process = None
 
     def configuration(self, directory, presence):
         return synapse_config(self, directory, presence)
@@ -232,16 +247,6 @@ class Synapse:
                 cwd=self.directory, env=PROXYLESS_ENVIRONMENT, preexec_fn=die_with_parent,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )
-
-    def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(STOP_SECONDS)
 
     def is_running(self):
         """Raises if it is not: no server here may end by itself."""
@@ -394,8 +399,8 @@ def run(directory, servers, set_up):
         scene = set_up(log)
         ready = True
         print(json.dumps(scene), flush=True)
-        while servers[0].is_running():
-            time.sleep(0.1)
+        servers[0].process.wait()
+        servers[0].is_running()
     except Ended as error:
         told_to_end, failure = True, str(error)
     except Exception as error:  # Whatever it is, the one who waits for our line must hear of it.

@@ -107,7 +107,7 @@ struct `A faulty proxy` {
         bench.proxy.heal()
         bench.proxy.partition(.toServer)
         async let answer = bench.ask("patient")
-        try await bench.server.waits { bench.proxy.accepted == 3 }
+        try await bench.server.waits("three came") { bench.proxy.accepted == 3 }
         #expect(!bench.server.taken.contains("patient"))
         bench.proxy.heal()
         #expect(await answer == "patient")

@@ -1,7 +1,6 @@
 import MatrixWire
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Synchronization
 
 /// A homeserver as an application service sees it: plain HTTP on a free loopback port, rooms, their members, and what was
@@ -48,28 +47,24 @@ final class StubHomeserver: Sendable {
         }
     }
 
-    let port: Int
-    private let channel: any Channel
+    private let server: PlainServer
     private let rooms: Rooms
 
-    private init(channel: any Channel, rooms: Rooms) {
-        self.channel = channel
+    private init(_ server: PlainServer, rooms: Rooms) {
+        self.server = server
         self.rooms = rooms
-        port = channel.localAddress?.port ?? 0
     }
 
     static func start(name: String) async throws -> StubHomeserver {
         let rooms = Rooms(name: name)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Connection(rooms))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        return StubHomeserver(channel: channel, rooms: rooms)
+        let server = try await PlainServer.start { request in
+            let (status, text) = rooms.answer(request.method, request.target, token: request.token)
+            return (status, ByteBuffer(string: text))
+        }
+        return StubHomeserver(server, rooms: rooms)
     }
+
+    var port: Int { server.port }
 
     /// From now on whoever shows it is let in.
     func expect(token: String) { rooms.token.withLock { $0 = token } }
@@ -79,45 +74,13 @@ final class StubHomeserver: Sendable {
     /// Method and target, decoded.
     var questions: [String] { rooms.state.withLock { $0.questions } }
 
-    /// Looks every few milliseconds until it is so, or the deadline passes.
     func waits(_ what: String, until isSo: @Sendable () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while ContinuousClock.now < deadline {
-            if try await isSo() { return }
-            try await channel.eventLoop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
-        }
-        throw Child.Failure(description: "\(what): not so after 30 s; asked: \(questions)")
-    }
-
-    func stop() async throws { try await channel.close() }
-
-    private final class Connection: ChannelInboundHandler {
-        typealias InboundIn = HTTPServerRequestPart
-        typealias OutboundOut = HTTPServerResponsePart
-
-        private let rooms: Rooms
-        private var head: HTTPRequestHead?
-
-        init(_ rooms: Rooms) { self.rooms = rooms }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            switch unwrapInboundIn(data) {
-            case .head(let head): self.head = head
-            case .body: break
-            case .end:
-                guard let head else { return }
-                let (status, text) = rooms.answer(
-                    head.method.rawValue, head.uri, token: head.headers.first(name: "Authorization"))
-                let body = ByteBuffer(string: text)
-                let headers: HTTPHeaders = [
-                    "Content-Length": "\(body.readableBytes)", "Content-Type": "application/json",
-                ]
-                context.write(
-                    wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
-                    promise: nil)
-                context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-                context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-            }
+        do {
+            try await server.waits(what, until: isSo)
+        } catch let failure as Child.Failure {
+            throw Child.Failure(description: "\(failure); asked: \(questions)")
         }
     }
+
+    func stop() async throws { try await server.stop() }
 }
