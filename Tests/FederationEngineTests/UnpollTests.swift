@@ -21,7 +21,7 @@ private func leaving() throws -> FederationBench {
     bench.perform(.heard(from: try there()))
     bench.effects = []
     let sent = bench.pass(.seconds(20))
-    precondition(sent.isEmpty)
+    try #require(sent.isEmpty, "nothing leaves while both only wait")
     return bench
 }
 
