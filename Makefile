@@ -9,7 +9,7 @@ SWIFT_FLAGS = --explicit-target-dependency-import-check error
 BUILD = .build/debug
 CACHE ?= $(or $(PRESENCED_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/presenced)
 
-.PHONY: run demo test unit live release measure format lint set-up set-up-synapse clean
+.PHONY: run demo test unit live release measure format lint protos set-up set-up-synapse clean
 
 run: set-up
 	swift build $(SWIFT_FLAGS) --product presenced
@@ -33,6 +33,10 @@ lint:
 
 format:
 	swift format --in-place --recursive --configuration .swift-format Package.swift Sources Tests
+
+# Swift code of the social messages, anew from Sources/SocialWire/Protos.
+protos:
+	./Sources/SocialWire/generate
 
 set-up:
 	@./Tests/set-up

@@ -24,6 +24,8 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+let swiftProtobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -55,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -63,6 +66,10 @@ let package = Package(
         pure("MatrixWire", ["PresenceModel"]),
         pure("PresenceEngine", ["PresenceModel"]),
         pure("FederationEngine", ["PresenceModel"]),
+        .target(
+            name: "SocialWire", dependencies: [swiftProtobuf], exclude: ["Protos", "generate"],
+            swiftSettings: strict),
+        pure("SocialEngine", ["PresenceModel"]),
 
         // One actor: engines, clock, one sleeper.
         .target(
@@ -113,6 +120,17 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The social service: dcl-rpc over WebSocket, who may log in, the service, a client.
+        .target(
+            name: "SocialTransport",
+            dependencies: ["MatrixHTTP", "SocialWire"],
+            swiftSettings: strict),
+        .target(name: "AuthChain", dependencies: ["CSecp256k1"], swiftSettings: strict),
+        .target(
+            name: "SocialService",
+            dependencies: ["CHiredis", "SocialEngine", "SocialTransport", "SocialWire"],
+            swiftSettings: strict),
+
         // For developers.
         .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
         .target(
@@ -126,6 +144,10 @@ let package = Package(
 
         // DNS look-ups.
         .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        // The protocol of Redis.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        // Signatures of Ethereum wallets.
+        .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
         // Settings of the C library's memory.
         .systemLibrary(name: "CMalloc"),
         .executableTarget(

@@ -60,7 +60,7 @@ enum SourceTree {
         return names.sorted().map { "\(folder)/\($0)" }.filter { path in
             var isFolder: ObjCBool = false
             return FileManager.default.fileExists(atPath: "\(root)/\(path)", isDirectory: &isFolder)
-                && !isFolder.boolValue && !path.contains("__pycache__")
+                && !isFolder.boolValue && !path.contains("__pycache__") && !path.contains("/Generated/")
         }
     }
 

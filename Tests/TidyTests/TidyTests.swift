@@ -3,7 +3,9 @@ import Testing
 
 /// The house rules that a reader of the sources can check. See `Spec/Decisions` for why each is one.
 struct `The sources` {
-    static let pureTargets = ["PresenceModel", "PresenceEngine", "FederationEngine", "MatrixWire"]
+    static let pureTargets = [
+        "PresenceModel", "PresenceEngine", "FederationEngine", "MatrixWire", "SocialWire", "SocialEngine",
+    ]
 
     /// Words that let a clock, chance, tasks or the outside into a pure target.
     static let impureWords = [
