@@ -59,7 +59,9 @@ public struct Whereabouts: Hashable, Sendable {
 
     /// A parcel.
     public struct Parcel: Hashable, Sendable {
+        /// West to east.
         public var x: Int32
+        /// South to north.
         public var y: Int32
 
         /// The parcel at those coordinates.
@@ -78,7 +80,9 @@ public struct Whereabouts: Hashable, Sendable {
 
 /// What a subscriber is told of one friend.
 public struct FriendSighting: Hashable, Sendable {
+    /// Whom it is about.
     public var friend: SocialAddress
+    /// How they are.
     public var state: FriendState
     /// `nil` if not known, or not for friends.
     public var whereabouts: Whereabouts?
@@ -93,7 +97,9 @@ public struct FriendSighting: Hashable, Sendable {
 
 /// What a subscriber is told of friendships, in the order in which it happened.
 public struct FriendshipNews: Hashable, Sendable {
+    /// What happened.
     public enum Body: Hashable, Sendable {
+        /// One of the two did something about the other.
         case acted(FriendshipAction, at: Instant)
         /// The Matrix room of the friendship is known.
         case room(RoomID)
@@ -103,6 +109,7 @@ public struct FriendshipNews: Hashable, Sendable {
     public var other: SocialAddress
     /// The subscriber did it themself, maybe on another connection.
     public var isOwn: Bool
+    /// What happened.
     public var body: Body
 
     /// News as given.

@@ -2,11 +2,13 @@ import SocialEngine
 
 /// One connection of a user, unique within a run.
 public struct SocialSessionID: Hashable, Comparable, Sendable {
+    /// Counted from 1.
     public let number: UInt64
 
     /// The session of that number.
     public init(_ number: UInt64) { self.number = number }
 
+    /// Older first.
     public static func < (left: SocialSessionID, right: SocialSessionID) -> Bool { left.number < right.number }
 }
 
@@ -27,6 +29,7 @@ public protocol SocialPopulation: Sendable {
     func requests(of user: SocialAddress) async -> (outgoing: [FriendRequest], incoming: [FriendRequest])
     /// Sorted.
     func blocked(by user: SocialAddress) async -> [SocialAddress]
+    /// What the user chose; full, if nothing.
     func privacy(of user: SocialAddress) async -> SocialPrivacy
     /// Returns once it is on disk.
     func setPrivacy(of user: SocialAddress, to privacy: SocialPrivacy) async throws(FriendshipRefusal)
@@ -51,6 +54,7 @@ public protocol SocialPopulation: Sendable {
 public struct PresenceBatch: Hashable, Sendable {
     /// Sorted by friend.
     public var sightings: [FriendSighting]
+    /// How friends are, not what just happened.
     public var isSnapshot: Bool
     /// The snapshot goes on in the next batch.
     public var hasMore: Bool
