@@ -113,16 +113,18 @@ import Testing
         #expect(passage.bench.homeserver.requests.count == 4)
     }
 
-    /// Its sender tells it until it is answered with 200, and not again.
+    /// Its sender tells it until it is answered with 200, and not again. It is long, so that looking at it takes longer
+    /// than answering.
     @Test func `are answered when the permission in them is taken in`() async throws {
         let passage = try await Passage(StubHomeserver(200, "{}"))
-        for number in 1...20 {
+        let long = #"{"content":{"b":[\#(Array(repeating: "1", count: 100_000).joined(separator: ","))]}}"#
+        for number in 1...4 {
             let asked = try UserID(parsing: "@u\(number):x.org")
             await passage.bench.runtime.submit(.presence(.userKnown(asked)))
             let type = number % 2 == 0 ? "m.presence_invite" : "org.presenced.presence_invite"
             let users = #"{"observed_user":"\#(asked)","observer_user":"@b:a.org"}"#
             let invite = #"{"content":\#(users),"edu_type":"\#(type)"}"#
-            let answer = try await passage.ask("PUT", "\(Self.send)/\(number)", transaction(invite))
+            let answer = try await passage.ask("PUT", "\(Self.send)/\(number)", transaction(long, invite))
             #expect(answer.firstLine.contains("200"))
             let waiting = await passage.bench.runtime.read { engine, _ in engine.ownState(of: asked).waitingRequests }
             #expect(waiting == 1, "\(number)")
