@@ -83,8 +83,10 @@ struct Listeners: Sendable {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(files.certificate)
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-            let settings = TLSConfiguration.makeServerConfiguration(
+            var settings = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            // For the other side's goodbye, which mostly does not come: a stop waits that long for each connection.
+            settings.shutdownTimeout = .seconds(1)
             return try .tls(base, tlsConfiguration: settings)
         } catch {
             throw StartFailure(
