@@ -173,6 +173,7 @@ let package = Package(
         tests("MatrixWireTests", ["MatrixWire", "PresenceModel"]),
         tests("PresenceEngineTests", ["PresenceEngine", "PresenceModel", "PresenceTestKit"]),
         tests("FederationEngineTests", ["FederationEngine", "PresenceModel", "PresenceTestKit"]),
+        tests("SocialEngineTests", ["PresenceModel", "SocialEngine"]),
         tests(
             "PresenceRuntimeTests",
             ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit"]),

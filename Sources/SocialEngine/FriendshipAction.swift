@@ -135,7 +135,9 @@ public enum FriendshipRefusal: Error, Hashable, Sendable {
     case tooManyFriends
     /// The actor has as many open requests as may be, or the other is asked by as many.
     case tooManyRequests
-    /// The actor asked more often within the hour than may be.
+    /// The actor blocks as many as may be.
+    case tooManyBlocked
+    /// The actor asked, or blocked, more often within the hour than may be.
     case tooOften
     case messageTooLong
     /// It could not be written; nothing changed.

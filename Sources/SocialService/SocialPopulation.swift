@@ -1,17 +1,5 @@
 import SocialEngine
 
-/// One connection of a user, unique within a run.
-public struct SocialSessionID: Hashable, Comparable, Sendable {
-    /// Counted from 1.
-    public let number: UInt64
-
-    /// The session of that number.
-    public init(_ number: UInt64) { self.number = number }
-
-    /// Older first.
-    public static func < (left: SocialSessionID, right: SocialSessionID) -> Bool { left.number < right.number }
-}
-
 /// Everyone whom the service knows: what procedures ask and tell.
 public protocol SocialPopulation: Sendable {
     /// Carries out what `actor` does about `other`; returns what the actor is told, once it is on disk.
@@ -48,21 +36,4 @@ public protocol SocialPopulation: Sendable {
     func friendshipUpdates(
         for user: SocialAddress, on session: SocialSessionID
     ) async -> any AsyncSequence<[FriendshipNews], Never> & Sendable
-}
-
-/// One element of a subscription to friends' presence.
-public struct PresenceBatch: Hashable, Sendable {
-    /// Sorted by friend.
-    public var sightings: [FriendSighting]
-    /// How friends are, not what just happened.
-    public var isSnapshot: Bool
-    /// The snapshot goes on in the next batch.
-    public var hasMore: Bool
-
-    /// A batch as given.
-    public init(sightings: [FriendSighting], isSnapshot: Bool, hasMore: Bool) {
-        self.sightings = sightings
-        self.isSnapshot = isSnapshot
-        self.hasMore = hasMore
-    }
 }

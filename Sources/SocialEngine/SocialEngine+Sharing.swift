@@ -1,0 +1,60 @@
+import PresenceModel
+
+// Several processes, one population. Decision 26.
+extension SocialEngine {
+    /// Tells the other processes how the user is in this one.
+    mutating func share(_ number: Int, at now: Instant, into effects: inout [Effect]) {
+        guard configuration.isShared else { return }
+        let person = people[number]
+        let state = person.state(localOnly: true)
+        guard state != .offline || person.isShared else { return }
+        people[number].isShared = state != .offline
+        sequence += 1
+        let presence = SharedPresence(
+            user: person.address, process: process, sequence: sequence, state: state,
+            whereabouts: state == .offline ? nil : person.whereabouts, at: person.whereaboutsAt,
+            placedBy: person.whereaboutsBy, validFor: configuration.offlineAfter)
+        effects.append(.share(.presence(presence)))
+    }
+
+    mutating func shareDeparture(of user: SocialAddress, at now: Instant, into effects: inout [Effect]) {
+        guard configuration.isShared else { return }
+        sequence += 1
+        let presence = SharedPresence(
+            user: user, process: process, sequence: sequence, state: .offline, whereabouts: nil, at: now,
+            placedBy: process, validFor: configuration.offlineAfter)
+        effects.append(.share(.presence(presence)))
+    }
+
+    mutating func shareEveryone(at now: Instant, into effects: inout [Effect]) {
+        for number in people.indices where people[number].state(localOnly: true) != .offline {
+            share(number, at: now, into: &effects)
+        }
+    }
+
+    mutating func take(_ update: SharedUpdate, at now: Instant, into effects: inout [Effect]) {
+        switch update {
+        case .presence(let presence): take(presence, at: now, into: &effects)
+        case .friendship(let pair, let theirs):
+            guard theirs.revision > 0 || theirs.room != nil else { return }
+            let number = intern(pair)
+            // Whoever knows less is told.
+            let mine = pairs[number].friendship
+            let merged = mine.merged(with: theirs)
+            if configuration.isShared, merged.agrees(with: mine), !merged.agrees(with: theirs) {
+                effects.append(.share(.friendship(pair, mine)))
+            }
+            wish(.friendship(theirs), about: .pair(number), at: now, into: &effects)
+        case .settings(let user, let theirs):
+            guard theirs != SocialSettings() else { return }
+            let number = intern(user)
+            let mine = people[number].settings
+            let merged = mine.merged(with: theirs)
+            if configuration.isShared, merged == mine, merged != theirs {
+                effects.append(.share(.settings(user, mine)))
+            }
+            wish(.settings(theirs), about: .settings(number), at: now, into: &effects)
+            releaseIfNobody(number)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import PresenceModel
+import Testing
+
+@testable import SocialEngine
+
+struct `Processes of one population` {
+    @Test(arguments: UInt64(1)...60) func `agree when all was heard, and tell everything once`(seed: UInt64) {
+        var world = SharedWorld(seed: seed, isRough: false)
+        world.run(steps: 300)
+        #expect(world.faults.isEmpty, "seed \(seed)")
+    }
+
+    @Test(arguments: UInt64(1)...100) func `agree after losses, doubles, disorder, and an empty Redis`(seed: UInt64) {
+        var world = SharedWorld(seed: seed)
+        world.run(steps: 400)
+        #expect(world.faults.isEmpty, "seed \(seed)")
+    }
+
+    private func drawn(_ chance: inout SeededGenerator) -> Friendship {
+        var friendship = Friendship()
+        for step in 0..<Int.random(in: 0...5, using: &chance) {
+            let actions: [FriendshipAction] = [
+                .request(message: "m\(step)"), .accept, .cancel, .delete, .block, .unblock,
+            ]
+            let action = actions[Int.random(in: actions.indices, using: &chance)]
+            let side: SocialPair.Side = Bool.random(using: &chance) ? .low : .high
+            let now = Instant(millisecondsSinceEpoch: Int64.random(in: 1...3, using: &chance))
+            guard var next = try? friendship.after(action, by: side, at: now) else { continue }
+            next.origin = UInt64.random(in: 1...3, using: &chance)
+            if Int.random(in: 0..<4, using: &chance) == 0 { next.room = room("r\(step % 2)") }
+            friendship = next
+        }
+        return friendship
+    }
+
+    @Test(arguments: UInt64(1)...20) func `merge in any order to the same`(seed: UInt64) {
+        var chance = SeededGenerator(seed: seed)
+        for _ in 0..<2000 {
+            let (a, b, c) = (drawn(&chance), drawn(&chance), drawn(&chance))
+            #expect(a.merged(with: b) == b.merged(with: a))
+            #expect(a.merged(with: a) == a)
+            #expect(a.merged(with: b).merged(with: b) == a.merged(with: b))
+            // A block that comes late ends what another process took up again, in whatever state it finds it.
+            guard [a, b, c].allSatisfy({ $0.blocksByLow + $0.blocksByHigh == 0 }) else { continue }
+            #expect(a.merged(with: b).merged(with: c) == a.merged(with: b.merged(with: c)))
+        }
+    }
+
+    @Test func `make a friendship of requests that cross, and one of them sees to the room`() {
+        var (north, south) = (
+            SocialBench(process: 1) { $0.isShared = true }, SocialBench(process: 2) { $0.isShared = true }
+        )
+        let (ann, bob) = (north.subscribeNews("ann", on: 1), south.subscribeNews("bob", on: 1))
+        north.act("ann", .request(message: nil), "bob")
+        south.act("bob", .request(message: nil), "ann")
+        let (northern, southern) = (north.shares, south.shares)
+        for update in southern { north.submit(.shared(update)) }
+        for update in northern { south.submit(.shared(update)) }
+        #expect(north.told(ann).map { $0.dropFirst() } == ["request bob", "accept bob"])
+        #expect(south.told(bob).map { $0.dropFirst() } == ["request ann", "accept ann"])
+        #expect(north.rooms.count + south.rooms.count == 1)
+        south.submit(.roomMade(pair("ann", "bob"), room("r")))
+        for update in south.shares { north.submit(.shared(update)) }
+        #expect(north.told(ann) == ["room bob !r:x"])
+    }
+
+    @Test func `forget users of a process that is silent, and tell their friends`() {
+        var bench = SocialBench { $0.isShared = true }
+        bench.befriend("ann", "bob")
+        let ann = bench.subscribePresence("ann", on: 1)
+        func bob(_ sequence: UInt64, _ state: FriendState, x: Int32) -> SocialEngine.Event {
+            .shared(
+                .presence(
+                    SocialEngine.SharedPresence(
+                        user: address("bob"), process: 9, sequence: sequence, state: state, whereabouts: parcel(x, 0),
+                        at: bench.now, placedBy: 9, validFor: .minutes(2))))
+        }
+        bench.submit(bob(5, .online, x: 1))
+        bench.submit(bob(5, .online, x: 7))
+        bench.submit(bob(4, .offline, x: 7))
+        #expect(bench.seen(ann) == ["bob:online@1,0"])
+        bench.advance(by: .seconds(119))
+        #expect(bench.seen(ann).isEmpty)
+        bench.advance(by: .seconds(1))
+        #expect(bench.seen(ann) == ["bob:offline"])
+        #expect(bench.shares.allSatisfy { if case .presence = $0 { false } else { true } })
+    }
+}
