@@ -108,7 +108,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "PresenceStore",
-            dependencies: ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", grdb],
+            dependencies: [
+                "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialEngine", grdb,
+            ],
             swiftSettings: strict),
 
         .target(
@@ -128,7 +130,10 @@ let package = Package(
         .target(name: "AuthChain", dependencies: ["CSecp256k1"], swiftSettings: strict),
         .target(
             name: "SocialService",
-            dependencies: ["CHiredis", "SocialEngine", "SocialTransport", "SocialWire"],
+            dependencies: [
+                "CHiredis", "PresenceModel", "PresenceRuntime", "SocialEngine", "SocialTransport", "SocialWire",
+                logging, nioCore, nioPosix,
+            ],
             swiftSettings: strict),
 
         // For developers.
@@ -164,8 +169,8 @@ let package = Package(
             name: "presence-lab",
             dependencies: [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", "PresenceTestKit", argumentParser, crypto, heap, nioCore, nioHTTP1,
-                nioPosix, nioSSL,
+                "PresenceRuntime", "PresenceStore", "PresenceTestKit", "SocialEngine", "SocialService", argumentParser,
+                crypto, heap, nioCore, nioHTTP1, nioPosix, nioSSL,
             ],
             swiftSettings: strict),
 
@@ -175,11 +180,17 @@ let package = Package(
         tests("FederationEngineTests", ["FederationEngine", "PresenceModel", "PresenceTestKit"]),
         tests("SocialEngineTests", ["PresenceModel", "SocialEngine"]),
         tests(
+            "SocialRuntimeTests",
+            ["PresenceModel", "PresenceRuntime", "SocialEngine", "SocialService"]),
+        tests(
             "PresenceRuntimeTests",
             ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit"]),
         tests(
             "PresenceStoreTests",
-            ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore", grdb]),
+            [
+                "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
+                "SocialEngine", grdb,
+            ]),
         tests(
             "FixtureReplayTests", ["FixtureReplay", "MatrixWire", "PresenceModel", nioCore, nioHTTP1, nioPosix]),
         tests(
@@ -226,7 +237,8 @@ let package = Package(
             "LiveTests",
             [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel",
-                "presence-lab", "presenced", asyncHTTPClient, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
+                "presence-lab", "presenced", "PresenceRuntime", "PresenceStore", "SocialEngine", "SocialService",
+                asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
             ]),
     ]
 )

@@ -65,6 +65,7 @@ public final class PresenceStore: Journal, Sendable {
     private let lock: StoreLock
     private let surroundings: Surroundings
     private let queue = Mutex(CommitQueue<Waiter>())
+    let socialCommits = Mutex(SocialCommits())
     private let counts = Mutex(Tally())
 
     /// Opens the file; makes it (mode 0600) and its folder (0700) if they are missing, and brings its tables up to
@@ -171,7 +172,7 @@ public final class PresenceStore: Journal, Sendable {
 // The writer: it lives on the database's own serial queue.
 extension PresenceStore {
     /// Takes its turn on the writer's queue. GRDB does not survive every use of a closed connection.
-    private func access<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    func access<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try database.writeWithoutTransaction { database in
             guard !queue.withLock({ $0.isClosed }) else {
                 throw PresenceStoreError(.closed, path, "was closed before")
@@ -199,27 +200,39 @@ extension PresenceStore {
     }
 
     private func commit(_ rows: PendingRows, to database: Database) -> PresenceStoreError? {
+        do {
+            try transact(rows: rows.count, in: database) { database in
+                var writer = RowWriter(database)
+                for record in rows.records { try writer.write(record) }
+            }
+            return nil
+        } catch {
+            return PresenceStoreError.writing(rows.count, to: path, error)
+        }
+    }
+
+    var isClosed: Bool { queue.withLock { $0.isClosed } }
+
+    /// One transaction, counted.
+    func transact(rows: Int, in database: Database, _ body: (Database) throws -> Void) throws {
         let number = counts.withLock { $0.commits + $0.failures + 1 }
         do {
             try database.inTransaction(.immediate) {
-                var writer = RowWriter(database)
-                for record in rows.records { try writer.write(record) }
+                try body(database)
                 try surroundings.beforeCommit(number)
                 return .commit
             }
             counts.withLock { counts in
                 counts.commits += 1
-                counts.rowsWritten += UInt64(rows.count)
+                counts.rowsWritten += UInt64(rows)
                 counts.latestFailure = nil
             }
-            return nil
         } catch {
-            let failure = PresenceStoreError.writing(rows.count, to: path, error)
             counts.withLock { counts in
                 counts.failures += 1
-                counts.latestFailure = failure
+                counts.latestFailure = PresenceStoreError.writing(rows, to: path, error)
             }
-            return failure
+            throw error
         }
     }
 }

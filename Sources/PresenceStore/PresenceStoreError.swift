@@ -14,7 +14,7 @@ public struct PresenceStoreError: Error, Sendable {
         case newerVersion
         /// The saved rows cannot be read.
         case unreadable
-        /// A transaction failed; its rows are kept in memory and tried again.
+        /// A transaction failed; its rows are kept in memory and tried again, unless the message says otherwise.
         case unwritten
         /// The store was closed before.
         case closed
@@ -73,6 +73,12 @@ extension PresenceStoreError {
             .unwritten, path,
             "\(rows) rows were not written: \(reason(of: cause)) They are kept in memory and tried again.",
             cause: cause)
+    }
+
+    /// As ``writing(_:to:_:)``, of rows that nobody keeps.
+    static func refusing(_ rows: Int, to path: String, _ cause: any Error) -> PresenceStoreError {
+        PresenceStoreError(
+            .unwritten, path, "\(rows) rows were not written: \(reason(of: cause)) They were refused.", cause: cause)
     }
 
     /// The boot number could not be raised.

@@ -26,6 +26,9 @@ enum Schema {
         migrator.registerMigration("5: rooms of a homeserver, refused invitations") { database in
             try database.execute(sql: rooms)
         }
+        migrator.registerMigration("6: friendships") { database in
+            try database.execute(sql: social)
+        }
         return migrator
     }
 

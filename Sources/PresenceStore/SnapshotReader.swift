@@ -18,7 +18,7 @@ public struct SkippedRows: Hashable, Sendable {
 
 /// Reads all tables, each in the order of its keys' bytes.
 struct SnapshotReader {
-    private let database: Database
+    let database: Database
     /// By table, in the order of reading; tables without any are not in it.
     private(set) var skipped: [SkippedRows] = []
 
@@ -109,7 +109,7 @@ struct SnapshotReader {
     /// - Parameters:
     ///   - columns: the first of them is what a report calls a row by.
     ///   - order: the table's key.
-    private mutating func rows<Element>(
+    mutating func rows<Element>(
         of table: String, _ columns: [String], by order: String,
         parse: (StoredRow) throws(UnparsableColumn) -> Element
     ) throws -> [Element] {

@@ -1,0 +1,105 @@
+import GRDB
+import SocialEngine
+
+/// Rows of the social service that wait for their transaction, all that came while the last one ran together.
+struct SocialCommits: Sendable {
+    /// What one caller wants written, and the caller.
+    struct Order: Sendable {
+        var records: [SocialEngine.Record]
+        var waiter: PresenceStore.Waiter
+    }
+
+    private var gathering: [Order] = []
+    /// The writer was called and will take what there is.
+    private var isCalled = false
+
+    var isEmpty: Bool { gathering.isEmpty && !isCalled }
+
+    /// - Returns: whether the writer has to be called.
+    mutating func add(_ order: Order) -> Bool {
+        gathering.append(order)
+        defer { isCalled = true }
+        return !isCalled
+    }
+
+    /// What the writer writes next, in one transaction; `nil`: it rests, until it is called.
+    mutating func take() -> [Order]? {
+        guard !gathering.isEmpty else {
+            isCalled = false
+            return nil
+        }
+        defer { gathering = [] }
+        return gathering
+    }
+}
+
+/// Rows of which every caller waits for its own: what cannot be written is forgotten, and the caller knows.
+extension PresenceStore: SocialJournal {
+    /// Returns when all of `records` are on disk. All who wait at the same time share a transaction.
+    /// - Throws: ``PresenceStoreError``: unwritten or closed; nothing of them is kept or tried again.
+    public func write(_ records: [SocialEngine.Record]) async throws {
+        let outcome: Result<Void, PresenceStoreError> = await withCheckedContinuation { waiter in
+            let order = SocialCommits.Order(records: records, waiter: waiter)
+            if socialCommits.withLock({ $0.add(order) }) { callSocialWriter() }
+        }
+        try outcome.get()
+    }
+
+    /// Everything of the social service on disk, in the order of the keys' bytes.
+    /// - Parameter report: called once for each table with rows that do not parse; they are left out, and left alone.
+    /// - Throws: ``PresenceStoreError``: unreadable or closed.
+    public func loadSocial(
+        reporting report: (SkippedRows) -> Void = { _ in }
+    ) throws(PresenceStoreError) -> SocialEngine.Snapshot {
+        do {
+            let (snapshot, skipped) = try access { database in
+                var reader = SnapshotReader(database)
+                return (try reader.social(), reader.skipped)
+            }
+            for rows in skipped { report(rows) }
+            return snapshot
+        } catch {
+            throw .reading(path, error)
+        }
+    }
+
+    /// What happened between two users, the earliest first.
+    /// - Throws: ``PresenceStoreError``: unreadable or closed.
+    public func history(of pair: SocialPair) throws(PresenceStoreError) -> [FriendshipEvent] {
+        do {
+            return try access { database in
+                var reader = SnapshotReader(database)
+                return try reader.history(of: pair)
+            }
+        } catch {
+            throw .reading(path, error)
+        }
+    }
+
+    private func callSocialWriter() {
+        database.asyncWriteWithoutTransaction { [self] database in
+            while let orders = socialCommits.withLock({ $0.take() }) {
+                let failure = commit(orders, to: database)
+                for order in orders {
+                    order.waiter.resume(returning: failure.map { .failure($0) } ?? .success(()))
+                }
+            }
+        }
+    }
+
+    private func commit(_ orders: [SocialCommits.Order], to database: Database) -> PresenceStoreError? {
+        let rows = orders.reduce(0) { $0 + $1.records.count }
+        guard !isClosed else {
+            return PresenceStoreError(.closed, path, "was closed before; rows that came after it are lost")
+        }
+        do {
+            try transact(rows: rows, in: database) { database in
+                var writer = SocialRowWriter(database)
+                for order in orders { for record in order.records { try writer.write(record) } }
+            }
+            return nil
+        } catch {
+            return .refusing(rows, to: path, error)
+        }
+    }
+}
