@@ -31,6 +31,15 @@ enum LivePart {
         return path
     }()
 
+    /// A real Redis, as Debian has it.
+    static let redis: String? = {
+        let path = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"].first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
+        if path == nil { note("redis-server: not installed; Tests/set-up does it where apt-get is") }
+        return path
+    }()
+
     /// The root of the checkout.
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
