@@ -7,8 +7,8 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put, --transactions, --flood, --backlog or --syncs all are measured. The \
-            servers are child processes on loopback with folders of their own; nothing else is touched.
+            Without --population, --engine, --put, --transactions, --flood, --backlog, --syncs or --social-engine all \
+            are measured. The servers are child processes on loopback with folders of their own; nothing else is touched.
             """)
 
     @Flag(help: "A million users: memory, and a restart.")
@@ -44,6 +44,9 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "With --syncs: quick syncs of each kind, 10 to 1000000.")
     var syncsRequests = 2000
 
+    @Flag(help: "Friends in the world: the social service without its wire.")
+    var socialEngine = false
+
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
 
@@ -74,7 +77,7 @@ struct MeasureCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let all = !population && !engine && !put && !transactions && !flood && !backlog && !syncs
+        let all = !population && !engine && !put && !transactions && !flood && !backlog && !syncs && !socialEngine
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -109,6 +112,9 @@ struct MeasureCommand: AsyncParsableCommand {
             let load = SyncsLoad(
                 presenced: executable, clients: syncsClients, requests: syncsRequests, seconds: seconds)
             for measurement in try await load.measure() { report(measurement) }
+        }
+        if socialEngine || all {
+            for measurement in try await SocialEngineLoad.measure(seconds: seconds) { report(measurement) }
         }
         guard json else { return }
         let document: JSONValue = [

@@ -7,5 +7,6 @@ struct PresenceLab: AsyncParsableCommand {
         commandName: "presence-lab", abstract: "Replay recorded conversations, simulate, and measure.",
         subcommands: [
             ReplayCommand.self, CheckSignaturesCommand.self, SimulateCommand.self, MeasureCommand.self,
+            BefriendCommand.self,
         ])
 }
