@@ -80,7 +80,8 @@ let package = Package(
         .target(
             name: "MatrixHTTP",
             dependencies: [
-                "MatrixWire", "PresenceModel", hummingbirdCore, httpTypes, nioCore, nioHTTPTypes, logging,
+                "MatrixWire", "PresenceModel", hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioHTTPTypes,
+                nioWebSocket, logging,
             ],
             swiftSettings: strict),
         .target(
@@ -125,7 +126,9 @@ let package = Package(
         // The social service: dcl-rpc over WebSocket, who may log in, the service, a client.
         .target(
             name: "SocialTransport",
-            dependencies: ["MatrixHTTP", "SocialWire"],
+            dependencies: [
+                "MatrixHTTP", "SocialWire", nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
+            ],
             swiftSettings: strict),
         .target(name: "AuthChain", dependencies: ["CSecp256k1"], swiftSettings: strict),
         .target(
