@@ -228,6 +228,13 @@ let package = Package(
                 "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit", asyncHTTPClient,
                 crypto, hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
+        tests("SocialWireTests", ["PresenceModel", "SocialWire"]),
+        tests(
+            "SocialTransportTests",
+            [
+                "LoopbackTLS", "MatrixHTTP", "SocialTransport", "SocialWire", crypto, hummingbirdCore,
+                hummingbirdTLS, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

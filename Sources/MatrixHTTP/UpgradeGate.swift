@@ -99,7 +99,7 @@ final class UpgradeGate: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer + "\r\n")), promise: nil)
         settle(nil)
         do {
-            try context.pipeline.syncOperations.addHandlers(handlers, position: .after(self))
+            try context.pipeline.syncOperations.addHandlers(handlers, position: .last)
         } catch {
             return context.close(promise: nil)
         }

@@ -50,7 +50,7 @@ final class ClientHandshake: ChannelInboundHandler, RemovableChannelHandler {
             isOver = true
             bytes.moveReaderIndex(forwardBy: head.length)
             do {
-                try context.pipeline.syncOperations.addHandlers(connection.handlers, position: .after(self))
+                try context.pipeline.syncOperations.addHandlers(connection.handlers, position: .last)
             } catch {
                 return context.close(promise: nil)
             }

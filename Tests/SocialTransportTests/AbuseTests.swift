@@ -1,0 +1,122 @@
+import Foundation
+import NIOCore
+import SocialTransport
+import SocialWire
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct `A client that behaves badly` {
+    /// Another connection, which must not notice.
+    private func undisturbed(_ module: RPCClientModule) async throws {
+        for number in 0..<20 as Range<UInt8> {
+            #expect(try await module.call("identity", Data([number])) == Data([number]))
+        }
+    }
+
+    private func frame(_ number: UInt32, _ body: RPCMessage.Body) -> [UInt8] {
+        RPCMessage(MessageNumber(number), body).encoded()
+    }
+
+    private func loaded(_ bench: RPCBench) async throws -> PlainSocket {
+        let socket = try await bench.open()
+        try await socket.send(frame(1, .createPort(name: "main")))
+        _ = try await socket.message()
+        try await socket.send(frame(2, .requestModule(port: 1, name: "echo")))
+        _ = try await socket.message()
+        return socket
+    }
+
+    private func request(_ number: UInt32, _ procedure: UInt32, _ payload: Data = Data()) -> [UInt8] {
+        frame(number, .request(port: 1, procedure: procedure, clientStream: 0, payload: payload))
+    }
+
+    @Test func `by never taking the next element holds one, and lets it go when it closes`() async throws {
+        let bench = try await RPCBench()
+        let client = try await bench.client()
+        let module = try await bench.echoModule(of: client)
+        let socket = try await loaded(bench)
+        for number in 3..<10 as Range<UInt32> {
+            try await socket.send(request(number, 11))
+            _ = try await socket.message()
+            let ack = StreamFrame(.ack, port: 1, sequence: 0, isAck: true)
+            try await socket.send(frame(number, .stream(ack)))
+            _ = try await socket.message()
+        }
+        #expect(bench.service.counts.streams == 7 && bench.echo.sources.open == 7)
+        try await undisturbed(module)
+        socket.close()
+        try await waits { bench.service.counts.streams == 0 && bench.echo.sources.open == 0 }
+        await client.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
+    @Test func `by never reading is cut, and holds no memory`() async throws {
+        let bench = try await RPCBench()
+        let client = try await bench.client()
+        let module = try await bench.echoModule(of: client)
+        let socket = try await loaded(bench)
+        try await socket.channel.setOption(.autoRead, value: false).get()
+        // Calls that answer 64 KiB each, until the server has had enough.
+        let payload = Data(repeating: 1, count: 64 * 1024)
+        let sending = Task {
+            for number in 3... as PartialRangeFrom<UInt32> { try await socket.send(request(number, 3, payload)) }
+        }
+        try await waits { bench.service.counts.connections == 1 }
+        try await undisturbed(module)
+        socket.close()
+        _ = await sending.result
+        await client.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
+    @Test func `a thousand times, by beginning and never ending a handshake, is dropped in time`() async throws {
+        let bench = try await RPCBench(firstRequestLimit: .seconds(2))
+        let client = try await bench.client()
+        let module = try await bench.echoModule(of: client)
+        var sockets: [PlainSocket] = []
+        for number in 0..<1000 {
+            let socket = try await PlainSocket.connect(to: bench.port)
+            let text = PlainSocket.request("/rpc")
+            try await socket.send(text: String(text.prefix(number % (text.count - 1))))
+            sockets.append(socket)
+        }
+        try await undisturbed(module)
+        for socket in sockets { #expect(await socket.frame() == nil) }
+        try await undisturbed(module)
+        #expect(bench.service.counts.connectionsOpened == 1)
+        await client.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
+    @Test func `beyond the most connections is told that there is no room`() async throws {
+        let bench = try await RPCBench { $0.connectionsLimit = 1 }
+        let socket = try await bench.open()
+        await #expect(throws: PlainSocket.Refused.self) { _ = try await PlainSocket.open("/rpc", on: bench.port) }
+        #expect(bench.service.counts.connectionsRefused == 1)
+        socket.close()
+        try await waits { bench.service.counts.connections == 0 }
+        let again = try await bench.open()
+        again.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
+    @Test func `by hanging up in the middle of everything leaves nothing running`() async throws {
+        let bench = try await RPCBench()
+        for procedure in [1, 7, 11, 12, 14, 15, 17] as [UInt32] {
+            let socket = try await loaded(bench)
+            let stream: UInt32 = procedure >= 14 ? 3 : 0
+            try await socket.send(
+                frame(4, .request(port: 1, procedure: procedure, clientStream: stream, payload: Data())))
+            _ = try await socket.message()
+            let ack = StreamFrame(.ack, port: 1, sequence: 0, isAck: true)
+            try await socket.send(frame(4, .stream(ack)))
+            socket.close()
+        }
+        try await bench.isQuiet()
+        #expect(bench.service.counts.callsStarted == 7)
+        try await bench.stop()
+    }
+}
