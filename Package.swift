@@ -130,7 +130,7 @@ let package = Package(
                 "MatrixHTTP", "SocialWire", nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ],
             swiftSettings: strict),
-        .target(name: "AuthChain", dependencies: ["CSecp256k1"], swiftSettings: strict),
+        .target(name: "AuthChain", dependencies: ["CSecp256k1", "MatrixWire", "PresenceModel"], swiftSettings: strict),
         .target(
             name: "SocialService",
             dependencies: [
@@ -235,6 +235,7 @@ let package = Package(
                 "LoopbackTLS", "MatrixHTTP", "SocialTransport", "SocialWire", crypto, hummingbirdCore,
                 hummingbirdTLS, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ]),
+        tests("AuthChainTests", ["AuthChain", "MatrixWire", "PresenceModel"]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

@@ -13,4 +13,13 @@ public struct AuthLink: Hashable, Sendable, Codable {
         self.payload = payload
         self.signature = signature
     }
+
+    /// Whose chain it is.
+    public static let signer = "SIGNER"
+    /// Hands on to a key that lives for a while.
+    public static let ephemeral = "ECDSA_EPHEMERAL"
+    /// Signs what the chain is for.
+    public static let signedEntity = "ECDSA_SIGNED_ENTITY"
+    /// As the two above, signed by a contract.
+    static let contractKinds = ["ECDSA_EIP_1654_EPHEMERAL", "ECDSA_EIP_1654_SIGNED_ENTITY"]
 }
