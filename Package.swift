@@ -134,8 +134,8 @@ let package = Package(
         .target(
             name: "SocialService",
             dependencies: [
-                "CHiredis", "PresenceModel", "PresenceRuntime", "SocialEngine", "SocialTransport", "SocialWire",
-                logging, nioCore, nioPosix,
+                "AuthChain", "CHiredis", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime", "SocialEngine",
+                "SocialTransport", "SocialWire", logging, nioCore, nioPosix, swiftProtobuf,
             ],
             swiftSettings: strict),
 
@@ -236,6 +236,12 @@ let package = Package(
                 hummingbirdTLS, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ]),
         tests("AuthChainTests", ["AuthChain", "MatrixWire", "PresenceModel"]),
+        tests(
+            "SocialServiceTests",
+            [
+                "AuthChain", "MatrixWire", "PresenceModel", "SocialEngine", "SocialService", "SocialTransport",
+                "SocialWire", swiftProtobuf,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

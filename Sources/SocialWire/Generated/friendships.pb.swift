@@ -1043,6 +1043,10 @@ public nonisolated struct FriendshipsFriendshipEventResponses: Sendable {
   /// Clears the value of `requests`. Subsequent reads from it will return its default value.
   public mutating func clearRequests() {self._requests = nil}
 
+  /// presenced: what the user of this connection did, maybe elsewhere, where old readers would take it for the other's
+  /// act: requests, rejects, cancels. All have by_me; an element has these or responses, not both.
+  public var own: [FriendshipsFriendshipEventResponse] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3039,7 +3043,7 @@ nonisolated extension FriendshipsFriendshipEventResponse: SwiftProtobuf.Message,
 
 nonisolated extension FriendshipsFriendshipEventResponses: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FriendshipEventResponses"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}responses\0\u{2}\u{3}friends\0\u{1}requests\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}responses\0\u{2}\u{3}friends\0\u{1}requests\0\u{1}own\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3050,6 +3054,7 @@ nonisolated extension FriendshipsFriendshipEventResponses: SwiftProtobuf.Message
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.responses) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._friends) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._requests) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.own) }()
       default: break
       }
     }
@@ -3069,6 +3074,9 @@ nonisolated extension FriendshipsFriendshipEventResponses: SwiftProtobuf.Message
     try { if let v = self._requests {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if !self.own.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.own, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3076,6 +3084,7 @@ nonisolated extension FriendshipsFriendshipEventResponses: SwiftProtobuf.Message
     if lhs.responses != rhs.responses {return false}
     if lhs._friends != rhs._friends {return false}
     if lhs._requests != rhs._requests {return false}
+    if lhs.own != rhs.own {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
