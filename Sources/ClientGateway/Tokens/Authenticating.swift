@@ -33,6 +33,10 @@ public protocol Authenticating: Sendable {
     ///   refusal of the homeserver as it is.
     func caller(of request: MatrixRequest) async throws(MatrixErrorBody) -> Caller
 
+    /// Whose `token` is that came some other way than with a request of HTTP.
+    /// - Throws: as ``caller(of:)``.
+    func caller(presenting token: String) async throws(MatrixErrorBody) -> Caller
+
     /// Whether there is such a user here.
     func knows(_ user: UserID) async -> Bool
 }
@@ -40,7 +44,12 @@ public protocol Authenticating: Sendable {
 extension TokenSource: Authenticating {
     /// The device of a token of the file.
     public func caller(of request: MatrixRequest) async throws(MatrixErrorBody) -> Caller {
-        guard let key = authenticate(try request.accessToken()) else {
+        try await caller(presenting: try request.accessToken())
+    }
+
+    /// The device of a token of the file.
+    public func caller(presenting token: String) async throws(MatrixErrorBody) -> Caller {
+        guard let key = authenticate(token) else {
             throw MatrixErrorBody(.unknownToken, "Invalid access token passed.", softLogout: false)
         }
         return Caller(key: key, kind: .user)

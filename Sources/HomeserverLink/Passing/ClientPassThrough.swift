@@ -15,31 +15,35 @@ public struct ClientPassThrough: Sendable {
     private let passing: PassThrough
     private let tokens: WhoamiTokens
     private let runtime: PresenceRuntime
+    private let logins: LoginAnswers
     private let lookups = Lookups()
 
     /// For the listener that clients come to.
-    public init(_ passing: PassThrough, tokens: WhoamiTokens, runtime: PresenceRuntime) {
+    public init(
+        _ passing: PassThrough, tokens: WhoamiTokens, runtime: PresenceRuntime, logins: LoginAnswers = .passed
+    ) {
         self.passing = passing
         self.tokens = tokens
         self.runtime = runtime
+        self.logins = logins
     }
 
     /// Passes `request` on.
     /// - Throws: as ``PassThrough/answer(_:)``.
     public func answer(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let meaning = PassingMeaning(of: request)
-        return try await passing.answer(
-            request,
-            PassThrough.Watching { status, _ in
-                if status == 401 { tokens.forgetToken(of: request) }
-                guard status == 200 else { return }
-                switch meaning {
-                case .activity: noteActivity(in: request)
-                case .endOfSession: endSession(of: request)
-                case .endOfSessions: tokens.forgetUser(of: request)
-                case .nothing: break
-                }
-            })
+        var watching = PassThrough.Watching { status, _ in
+            if status == 401 { tokens.forgetToken(of: request) }
+            guard status == 200 else { return }
+            switch meaning {
+            case .activity: noteActivity(in: request)
+            case .endOfSession: endSession(of: request)
+            case .endOfSessions: tokens.forgetUser(of: request)
+            case .beginOfSession, .nothing: break
+            }
+        }
+        if meaning == .beginOfSession { watching.rewritten = logins.reading(into: tokens) }
+        return try await passing.answer(request, watching)
     }
 
     private func endSession(of request: MatrixRequest) {
@@ -87,6 +91,8 @@ enum PassingMeaning: Hashable {
     case nothing
     /// Its user does something.
     case activity
+    /// A session begins; the answer has its token.
+    case beginOfSession
     /// The session that it belongs to ends.
     case endOfSession
     /// Sessions of its user end, this one or others.
@@ -115,6 +121,7 @@ enum PassingMeaning: Hashable {
                 }
             return isActivity ? .activity : .nothing
         case ("PUT", "rooms", 4): return parts[2] == "typing" ? .activity : .nothing
+        case ("POST", "login", 1): return .beginOfSession
         case ("POST", "logout", 1): return .endOfSession
         case ("POST", "logout", 2): return .endOfSessions
         case ("DELETE", "devices", 2), ("POST", "delete_devices", 1), ("POST", "account", 2): return .endOfSessions

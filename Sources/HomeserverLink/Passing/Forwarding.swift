@@ -38,6 +38,14 @@ public struct Forwarding: Sendable {
         return addOrigin(of: request, to: fields)
     }
 
+    /// What a question says that no request of HTTP caused.
+    static var ownFields: HTTPFields {
+        var fields = HTTPFields()
+        fields[.userAgent] = "presenced"
+        fields[.via] = "1.1 \(name)"
+        return fields
+    }
+
     private func addOrigin(of request: MatrixRequest, to fields: HTTPFields) -> HTTPFields {
         var fields = fields
         if let authority = request.authority { fields[.host] = authority }

@@ -16,6 +16,12 @@ public struct PassThrough: Sendable {
         var bodyLimit: Int?
         /// Called with the status and the body when the answer begins, which goes on when this returns.
         var answered: @Sendable (_ status: Int, _ body: BodyRelay.Copy) async -> Void
+        /// Called with the whole body of an answer 200 that is announced to be short; what it returns goes to the client
+        /// in its place.
+        var rewritten: (@Sendable (_ answer: [UInt8]) async -> [UInt8])?
+
+        /// The longest answer that is read.
+        static let rewrittenLimitBytes = 64 << 10
     }
 
     let upstream: Upstream
@@ -51,6 +57,7 @@ public struct PassThrough: Sendable {
         var call = try call(for: request, hangup: hangup)
         let relay = BodyRelay(request, copyLimit: watching.bodyLimit)
         if let relay { call.body = .stream(relay, length: PassThrough.length(of: request)) }
+        if watching.rewritten != nil { call.headers[.acceptEncoding] = "identity" }
         let reply: Upstream.Reply
         do throws(UpstreamError) {
             reply = try await send(call)
@@ -59,6 +66,9 @@ public struct PassThrough: Sendable {
             throw error.refusal
         }
         await watching.answered(reply.status, relay?.copy ?? .none)
+        if let rewritten = watching.rewritten, reply.isShort {
+            return try await PassThrough.answer(with: reply, rewritten) { await relay?.close() }
+        }
         return PassThrough.answer(with: reply, to: request, hangup: hangup) { await relay?.close() }
     }
 
@@ -104,6 +114,30 @@ public struct PassThrough: Sendable {
         }
     }
 
+    /// The homeserver's answer, read as a whole and changed.
+    private static func answer(
+        with reply: Upstream.Reply, _ rewritten: @Sendable ([UInt8]) async -> [UInt8],
+        finish: @escaping @Sendable () async -> Void
+    ) async throws(MatrixErrorBody) -> Answer {
+        let body: [UInt8]
+        do throws(UpstreamError) {
+            body = try await reply.bytes(limit: Watching.rewrittenLimitBytes)
+        } catch {
+            await finish()
+            throw error.refusal
+        }
+        let bytes = await rewritten(body)
+        var headers = Forwarding.endToEnd(reply.headers)
+        headers[.contentLength] = String(bytes.count)
+        return .passedOn(status: reply.status, headers: headers) { writer in
+            // Who is gone by now gets no answer; the request is over all the same.
+            let isSent: Void? = try? await writer.write(ByteBuffer(bytes: bytes))
+            await finish()
+            guard isSent != nil else { throw CancellationError() }
+            try await writer.finish(nil)
+        }
+    }
+
     private static func length(of request: MatrixRequest) -> HTTPClientRequest.Body.Length {
         request.headers[.contentLength].flatMap { Int64($0) }.map { .known($0) } ?? .unknown
     }
@@ -115,6 +149,13 @@ public struct PassThrough: Sendable {
             return .zero
         }
         return .milliseconds(min(max(milliseconds, 0), 86_400_000))
+    }
+}
+
+extension Upstream.Reply {
+    fileprivate var isShort: Bool {
+        guard status == 200, let length = headers[.contentLength].flatMap({ Int($0) }) else { return false }
+        return length <= PassThrough.Watching.rewrittenLimitBytes
     }
 }
 

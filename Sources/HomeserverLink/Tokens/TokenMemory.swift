@@ -78,7 +78,13 @@ struct TokenMemory {
         running -= 1
         guard lookUps[question]?.place == place else { return }
         lookUps[question] = nil
-        guard case .success(let caller) = outcome, limit > 0, life > .zero else { return }
+        guard case .success(let caller) = outcome else { return }
+        remember(caller, for: question, at: now)
+    }
+
+    /// Keeps an answer, unless none is to be kept.
+    mutating func remember(_ caller: Caller, for question: TokenQuestion, at now: Instant) {
+        guard limit > 0, life > .zero else { return }
         makeRoom(at: now)
         var question = question
         if caller.kind == .applicationService {

@@ -67,15 +67,29 @@ public final class WhoamiTokens: Authenticating {
     public func caller(of request: MatrixRequest) async throws(MatrixErrorBody) -> Caller {
         let token = try request.accessToken()
         let question = try WhoamiTokens.question(of: request)
-        let step = memory.withLock { memory in
+        switch step(question, token, causedBy: request) {
+        case .remembered(let caller): return caller
+        case .underWay(let task): return try await task.value.get()
+        case .tooMany: throw .tooManyLookUps
+        }
+    }
+
+    /// As ``caller(of:)``; the homeserver is not told where the token came from.
+    public func caller(presenting token: String) async throws(MatrixErrorBody) -> Caller {
+        switch step(try WhoamiTokens.question(of: token, asserted: nil), token, causedBy: nil) {
+        case .remembered(let caller): return caller
+        case .underWay(let task): return try await task.value.get()
+        case .tooMany: throw .tooManyLookUps
+        }
+    }
+
+    private func step(
+        _ question: TokenQuestion, _ token: String, causedBy request: MatrixRequest?
+    ) -> TokenMemory.Step {
+        memory.withLock { memory in
             memory.begin(question, at: clock.now, atMost: configuration.lookupsAtOnce) { place in
                 Task { await self.lookUp(question, token, place, for: request) }
             }
-        }
-        switch step {
-        case .remembered(let caller): return caller
-        case .underWay(let task): return try await task.value.get()
-        case .tooMany: throw MatrixErrorBody(.unknown, "Too many look-ups of tokens; come again soon.", status: 503)
         }
     }
 
@@ -83,6 +97,15 @@ public final class WhoamiTokens: Authenticating {
     func remembered(_ request: MatrixRequest) -> Caller? {
         guard let question = try? WhoamiTokens.question(of: request) else { return nil }
         return memory.withLock { $0.caller(for: question, at: clock.now) }
+    }
+
+    /// The homeserver gave out a token: it need not be asked about it soon. Of users of other servers nothing is kept.
+    func learn(_ token: String, of key: DeviceKey) async {
+        guard key.user.isHosted(by: server), let question = try? WhoamiTokens.question(of: token, asserted: nil) else {
+            return
+        }
+        await runtime.submit(.presence(.userKnown(key.user)))
+        memory.withLock { $0.remember(Caller(key: key, kind: .user), for: question, at: clock.now) }
     }
 
     /// The homeserver refused the token of `request`: it is looked up anew when it comes again.
@@ -110,15 +133,20 @@ public final class WhoamiTokens: Authenticating {
     public var count: Int { memory.withLock { $0.count } }
 
     private static func question(of request: MatrixRequest) throws(MatrixErrorBody) -> TokenQuestion {
-        let token = try request.accessToken()
+        try question(of: try request.accessToken(), asserted: try request.queryValue("user_id"))
+    }
+
+    private static func question(
+        of token: String, asserted: String?
+    ) throws(MatrixErrorBody) -> TokenQuestion {
         guard token.utf8.count <= TokenTable.tokenLimitBytes else {
             throw MatrixErrorBody(.unknownToken, "Invalid access token passed.", softLogout: false)
         }
-        return TokenQuestion(token: TokenDigest(of: token), asserted: try request.queryValue("user_id"))
+        return TokenQuestion(token: TokenDigest(of: token), asserted: asserted)
     }
 
     private func lookUp(
-        _ question: TokenQuestion, _ token: String, _ place: UInt64, for request: MatrixRequest
+        _ question: TokenQuestion, _ token: String, _ place: UInt64, for request: MatrixRequest?
     ) async -> Outcome {
         let outcome: Outcome
         do throws(MatrixErrorBody) {
@@ -133,11 +161,11 @@ public final class WhoamiTokens: Authenticating {
     }
 
     private func ask(
-        _ question: TokenQuestion, _ token: String, for request: MatrixRequest
+        _ question: TokenQuestion, _ token: String, for request: MatrixRequest?
     ) async throws(MatrixErrorBody) -> Caller {
         var target = "/_matrix/client/v3/account/whoami"
         if let asserted = question.asserted { target += "?user_id=\(PercentEncoding.encode(asserted))" }
-        var headers = forwarding.origin(of: request)
+        var headers = request.map { forwarding.origin(of: $0) } ?? Forwarding.ownFields
         headers[.authorization] = "Bearer \(token)"
         headers[.acceptEncoding] = "identity"
         let answer: (status: Int, headers: HTTPFields, body: [UInt8])
@@ -181,4 +209,6 @@ public final class WhoamiTokens: Authenticating {
 extension MatrixErrorBody {
     fileprivate static let noWord = MatrixErrorBody(
         .unknown, "The homeserver did not say whose the access token is.", status: 502)
+    fileprivate static let tooManyLookUps = MatrixErrorBody(
+        .unknown, "Too many look-ups of tokens; come again soon.", status: 503)
 }

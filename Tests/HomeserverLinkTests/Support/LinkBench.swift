@@ -35,7 +35,7 @@ final class LinkBench: Sendable {
     init(
         _ homeserver: StubHomeserver, timeout: Duration = .seconds(30),
         tokens settings: WhoamiTokens.Configuration = .init(),
-        origins: MatrixListener.Origins = .any
+        origins: MatrixListener.Origins = .any, logins: LoginAnswers = .passed
     ) async throws {
         self.homeserver = homeserver
         var configuration = Upstream.Configuration(
@@ -56,7 +56,8 @@ final class LinkBench: Sendable {
         let clients = ClientGateway(
             server: name, runtime: runtime, tokens: tokens, configuration: .init(), clock: clock)
         let passing = ClientPassThrough(
-            PassThrough(upstream: upstream, forwarding: forwarding), tokens: tokens, runtime: runtime)
+            PassThrough(upstream: upstream, forwarding: forwarding), tokens: tokens, runtime: runtime,
+            logins: logins)
         let merged = MergedDocuments(passing: PassThrough(upstream: upstream, forwarding: forwarding), gateway: clients)
         let routes = RouteTable(clients.presenceRoutes + merged.routes) { request throws(MatrixErrorBody) in
             try await passing.answer(request)
