@@ -126,7 +126,8 @@ struct HomeserverClient: Sendable {
         return users
     }
 
-    private func ask(_ question: HomeserverQuestion, _ name: String) async throws(HomeserverTrouble) -> JSONValue {
+    /// Takes a question to the homeserver; the answer is a JSON object.
+    func ask(_ question: HomeserverQuestion, _ name: String) async throws(HomeserverTrouble) -> JSONValue {
         let body = try await body(question, name)
         guard let parsed = try? JSONParser.lenient.parse(body), parsed.value.object != nil else {
             throw HomeserverTrouble(.malformed, "\(name): the answer is no JSON object")

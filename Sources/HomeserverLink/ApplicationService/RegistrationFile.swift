@@ -40,7 +40,8 @@ public enum RegistrationFile {
 
     static func text(server: ServerName, url: String, ownToken: String, homeserverToken: String) -> String {
         // In single quotes YAML knows no escapes but the doubled quote, which neither a server name nor a token has.
-        let pattern = "@.*:\(server.text.replacing(/[.\[\]]/) { "\\\($0.output)" })"
+        let name = server.text.replacing(/[.\[\]]/) { "\\\($0.output)" }
+        let pattern = "@.*:\(name)"
         return """
             # presenced as an application service. The homeserver and presenced read this file; keep it secret.
             id: presenced
@@ -62,7 +63,10 @@ public enum RegistrationFile {
               rooms:
                 - exclusive: false
                   regex: '.*'
-              aliases: []
+              # Of the rooms of friends, where the social service makes them (social.rooms).
+              aliases:
+                - exclusive: false
+                  regex: '#[^:]+[+][^:]+:\(name)'
 
             """
     }
