@@ -163,8 +163,8 @@ let package = Package(
             dependencies: [
                 "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "HomeserverLink",
                 "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS,
-                lifecycle, logging, nioCore, nioFoundationCompat,
+                "PresenceRuntime", "PresenceStore", "SocialEngine", "SocialService", "SocialTransport", argumentParser,
+                asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,
                 nioPosix, nioSSL, yams,
             ],
             swiftSettings: strict),

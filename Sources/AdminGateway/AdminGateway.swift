@@ -22,12 +22,19 @@ public struct AdminGateway: Sendable {
     let runtime: PresenceRuntime
     let token: AdminToken
     let configuration: Configuration
+    let social: (@Sendable () async -> SocialReport)?
     let edits = RoomEdits()
 
-    /// - Parameter token: what every request must carry.
-    public init(runtime: PresenceRuntime, token: AdminToken, configuration: Configuration = Configuration()) {
+    /// - Parameters:
+    ///   - token: what every request must carry.
+    ///   - social: how the social service stands; `nil`: there is none.
+    public init(
+        runtime: PresenceRuntime, token: AdminToken, configuration: Configuration = Configuration(),
+        social: (@Sendable () async -> SocialReport)? = nil
+    ) {
         self.runtime = runtime
         self.token = token
+        self.social = social
         self.configuration = configuration
     }
 
@@ -45,6 +52,7 @@ public struct AdminGateway: Sendable {
             Route("POST", "\(base)/contact_policy/check", authenticated(checkContact)),
             Route("GET", "\(base)/explain", authenticated(getExplanation)),
             Route("GET", "\(base)/peers", authenticated(getPeers)),
+            Route("GET", "\(base)/social", authenticated(getSocial)),
         ])
     }
 

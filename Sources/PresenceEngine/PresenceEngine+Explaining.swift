@@ -210,7 +210,8 @@ extension PresenceEngine {
             }, nearRoomLimit: limit)
     }
 
-    private func isKnownHere(_ user: UserID) -> Bool {
+    /// Whether there is such a user here, as far as was heard.
+    public func isKnownHere(_ user: UserID) -> Bool {
         number(of: user).map { users[$0].isLocal && users[$0].isKnown } ?? false
     }
 }

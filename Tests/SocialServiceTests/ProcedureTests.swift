@@ -189,7 +189,8 @@ struct `Acting on a friendship` {
         ),
         (.tooManyFriends, "forbidden: Too many friends"),
         (.tooManyRequests, "many: Too many open friendship requests"),
-        (.tooOften, "many: Too many friendship requests. Please try again later"),
+        (.tooManyBlocked, "forbidden: Too many blocked users"),
+        (.tooOften, "many: Too many friendship or block actions. Please try again later"),
         (.notStored, "internal: The change could not be stored"),
     ]) func `is refused in the words that clients know`(refusal: FriendshipRefusal, text: String) async throws {
         let bench = FriendshipsBench()

@@ -211,7 +211,7 @@ import Testing
         #expect(
             notes.map(\.description) == [
                 "p.yaml:2: social.heartbeat: 45s is valid, but has no effect yet; "
-                    + "the key takes effect with the social service"
+                    + "the key takes effect with the social bridge"
             ])
     }
 

@@ -40,7 +40,8 @@ enum SocialRefusal: Error, Hashable, Sendable {
                 "This action is not allowed because either you blocked this user or this user blocked you")
         case .tooManyFriends: self = .forbidden("Too many friends")
         case .tooManyRequests: self = .tooManyRequests("Too many open friendship requests")
-        case .tooOften: self = .tooManyRequests("Too many friendship requests. Please try again later")
+        case .tooManyBlocked: self = .forbidden("Too many blocked users")
+        case .tooOften: self = .tooManyRequests("Too many friendship or block actions. Please try again later")
         case .messageTooLong: self = .badRequest("`message` is too long")
         case .notStored: self = .internalServer("The change could not be stored")
         }

@@ -6,9 +6,6 @@ extension ConfigurationKey {
         top + homeserver + applicationService + client + tokens + admin + federation + federationAccess
         + federationTimes + presence + lists + social + store + log
 
-    private static let withLegacyPeers = Effect.reserved(until: "the treatment of legacy peers")
-    private static let withSocial = Effect.reserved(until: "the social service")
-
     private static let top: [ConfigurationKey] = [
         ConfigurationKey("server_name", \.serverName, .serverName, isRequired: true),
         ConfigurationKey("data_directory", \.dataDirectory, .path),
@@ -136,13 +133,6 @@ extension ConfigurationKey {
         ConfigurationKey("lists.requests_per_server", \.lists.requestsPerServer, .count(1...100_000)),
         ConfigurationKey("lists.consents_per_user", \.lists.consentsPerUser, .count(1...100_000)),
         ConfigurationKey("lists.groups_per_user", \.lists.groupsPerUser, .count(1...64)),
-    ]
-
-    private static let social: [ConfigurationKey] = [
-        ConfigurationKey(
-            "social.heartbeat", \.social.heartbeat, .duration(.seconds(1), .minutes(10)), effect: withSocial),
-        ConfigurationKey(
-            "social.timeout", \.social.timeout, .duration(.seconds(2), .hours(1)), effect: withSocial),
     ]
 
     private static let store: [ConfigurationKey] = [

@@ -130,12 +130,6 @@ extension ServerConfiguration {
         var tokenFile = "admin.token"
     }
 
-    /// The section `social`: read and checked, without effect yet.
-    struct Social: Hashable, Sendable {
-        var heartbeat = Duration.seconds(30)
-        var timeout = Duration.minutes(2)
-    }
-
     /// The section `store`: the SQLite database.
     struct Store: Hashable, Sendable {
         /// SQLite's `PRAGMA synchronous`.

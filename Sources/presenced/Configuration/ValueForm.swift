@@ -2,6 +2,7 @@ import Foundation
 import HomeserverLink
 import MatrixWire
 import PresenceModel
+import SocialService
 import Yams
 
 /// Why a value cannot be taken: what is wrong with it and what to write instead.
@@ -160,6 +161,20 @@ extension ValueForm where Value == HomeserverOrigin? {
     }
 }
 
+extension ValueForm where Value == RedisURL? {
+    static var redis: ValueForm {
+        ValueForm<RedisURL>.scalar("redis://[user:password@]host[:port][/database]", write: \.description) {
+            (text, _) throws(ValueProblem) in
+            do throws(RedisURL.Flaw) {
+                return try RedisURL(parsing: text)
+            } catch {
+                // The text may hold a password.
+                throw ValueProblem(message: "is not the address of a Redis; wrong is the \(error)")
+            }
+        }.orNull(meaning: "this process has its users to itself")
+    }
+}
+
 extension ValueForm where Value == SigningKeyID? {
     static var signingKeyID: ValueForm {
         ValueForm<SigningKeyID>.scalar("a key id such as ed25519:p_1a2b3c4d", write: \.text) {
@@ -178,6 +193,23 @@ extension ValueForm where Value == String {
     static func path(relativeTo place: String) -> ValueForm {
         scalar("a path, relative to \(place)", write: { $0 }) { (text, _) throws(ValueProblem) in
             try nonEmpty(text)
+        }
+    }
+
+    /// A path as it stands in requests.
+    static var pathOfRequests: ValueForm {
+        scalar("a path that begins with / and needs no escapes", write: { $0 }) { (text, _) throws(ValueProblem) in
+            let isPlain = text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                default: "/-._~".utf8.contains(byte)
+                }
+            }
+            guard text.hasPrefix("/"), isPlain, text.utf8.count <= 255 else {
+                throw ValueProblem(message: "'\(text)' is not a path of requests; write one such as /social")
+            }
+            return text
         }
     }
 

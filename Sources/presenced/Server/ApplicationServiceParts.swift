@@ -5,6 +5,7 @@ import PresenceRuntime
 
 /// The application service: who tells of rooms, and who keeps them.
 struct ApplicationServiceParts: Sendable {
+    let registration: Registration
     let census: RoomCensus
     let gateway: ApplicationGateway
 
@@ -14,7 +15,6 @@ struct ApplicationServiceParts: Sendable {
     ) throws {
         let service = configuration.homeserver.applicationService
         guard let path = service.registration else { return nil }
-        let registration: Registration
         do throws(RegistrationError) {
             registration = try RegistrationFile.read(path)
         } catch {

@@ -20,6 +20,7 @@ struct HomeserverParts: Sendable {
     private let syncConfiguration: SyncGateway.Configuration
     private let clock: AnchoredClock
     private let trustedProxies: [AddressRange]
+    private let logins: LoginAnswers
 
     /// `nil` where presenced runs by itself.
     /// - Parameter snapshot: what an earlier run left.
@@ -61,12 +62,13 @@ struct HomeserverParts: Sendable {
         sync.earlyWake = homeserver.sync.earlyWake
         syncConfiguration = sync
         trustedProxies = homeserver.trustedProxies
+        logins = configuration.loginAnswers
     }
 
     /// The routes of the listener for clients.
     func routes(beside clients: ClientGateway) -> RouteTable {
         let passing = passing(scheme: "http")
-        let others = ClientPassThrough(passing, tokens: tokens, runtime: runtime)
+        let others = ClientPassThrough(passing, tokens: tokens, runtime: runtime, logins: logins)
         let merged = MergedDocuments(passing: passing, gateway: clients)
         let syncs = SyncGateway(
             pass: passing, tokens: tokens, client: clients, runtime: runtime, journal: journal, restoring: cursors,

@@ -23,7 +23,8 @@ struct Listeners: Sendable {
     /// - Throws: ``StartFailure`` if the certificate or its key, or the operator's token, cannot be used.
     init(
         _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: any Authenticating,
-        homeserver: HomeserverParts?, federation: FederationParts?, clock: AnchoredClock, logger: Logger
+        homeserver: HomeserverParts?, federation: FederationParts?, social: SocialParts?, clock: AnchoredClock,
+        logger: Logger
     ) throws {
         let others = [federation != nil, configuration.admin.enabled, homeserver?.applicationService != nil]
         let ports = BoundPorts(expected: 1 + others.count { $0 })
@@ -48,13 +49,19 @@ struct Listeners: Sendable {
         let clients = ClientGateway(
             server: configuration.serverName, runtime: runtime, tokens: tokens,
             configuration: configuration.gatewayConfiguration, clock: clock)
+        let facingClients = HTTPServerBuilder.bounded(
+            idleTimeout: Listeners.idleTimeout, passesOn: homeserver != nil,
+            webSockets: [social?.webSocket].compactMap(\.self))
         var all = [
             named(
-                "client", configuration.client.listen, plain, homeserver?.routes(beside: clients) ?? clients.routes,
+                "client", configuration.client.listen, facingClients,
+                homeserver?.routes(beside: clients) ?? clients.routes,
                 configuration.client.cors ? .any : .sameOnly)
         ]
         if configuration.admin.enabled {
-            let gateway = AdminGateway(runtime: runtime, token: try AdminTokenFile.read(configuration.adminTokenPath))
+            let gateway = AdminGateway(
+                runtime: runtime, token: try AdminTokenFile.read(configuration.adminTokenPath),
+                social: social.map { social in { @Sendable in await social.report } })
             all.append(named("admin", configuration.admin.listen, plain, gateway.routes, .sameOnly))
         }
         if let service = homeserver?.applicationService {

@@ -20,6 +20,8 @@ struct PresenceServer: Sendable {
     private let store: PresenceStore
     private let federation: FederationParts?
     private let homeserver: HomeserverParts?
+    /// `nil` where the social service is switched off.
+    private let social: SocialParts?
     private let logger: Logger
 
     /// Opens and reads everything, and starts the engines; nothing listens yet.
@@ -31,9 +33,10 @@ struct PresenceServer: Sendable {
         let (store, boot, snapshot) = try openStore(configuration, logger: logger)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
         let sender = configuration.federation.send ? federation?.sender : nil
+        let concealment = ConcealmentWatch(store)
         let runtime = PresenceRuntime(
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
-            journal: store, delivery: sender ?? NoDelivery(), boot: boot)
+            journal: configuration.social.enabled ? concealment : store, delivery: sender ?? NoDelivery(), boot: boot)
         await runtime.start(from: snapshot)
         let homeserver = try HomeserverParts(
             configuration, runtime: runtime, journal: store, from: snapshot, clock: clock, logger: logger)
@@ -41,12 +44,15 @@ struct PresenceServer: Sendable {
         guard let authenticating: any Authenticating = homeserver?.tokens ?? tokens else {
             preconditionFailure("tokens are known to a file or to a homeserver")
         }
+        let social = try await SocialParts(
+            configuration, store: store, presence: runtime, concealment: concealment, tokens: authenticating,
+            homeserver: homeserver, clock: clock, logger: logger)
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
-            clock: clock, logger: logger)
+            social: social, clock: clock, logger: logger)
         return PresenceServer(
             configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, store: store,
-            federation: federation, homeserver: homeserver, logger: logger)
+            federation: federation, homeserver: homeserver, social: social, logger: logger)
     }
 
     private static func introduceUsers(
@@ -89,8 +95,9 @@ struct PresenceServer: Sendable {
     /// In the order of their start; they stop in the reverse order: streams, listeners, and last the engines.
     private var services: [any Service] {
         var services: [any Service] = [
-            Part { [runtime, store, federation, homeserver] in
+            Part { [runtime, store, federation, homeserver, social] in
                 try? await gracefulShutdown()
+                await social?.runtime.stop()
                 try await runtime.stop()
                 try await store.close()
                 try await federation?.transport.shutdown()
@@ -102,6 +109,13 @@ struct PresenceServer: Sendable {
                 Part {
                     await cancelWhenGracefulShutdown { await census.run() }
                     // A part that ends ends the server, also one that found nothing to do.
+                    try? await gracefulShutdown()
+                })
+        }
+        if let social {
+            services.append(
+                Part {
+                    await cancelWhenGracefulShutdown { await social.run() }
                     try? await gracefulShutdown()
                 })
         }
@@ -117,8 +131,9 @@ struct PresenceServer: Sendable {
         }
         services.append(Part { try await followFiles() })
         services.append(
-            Part { [runtime, homeserver] in
+            Part { [runtime, homeserver, social] in
                 try? await gracefulShutdown()
+                await social?.rpc.close()
                 homeserver?.upstream.endWaits()
                 await runtime.endStreams()
             })

@@ -1,11 +1,13 @@
 import ClientGateway
 import FederationEngine
+import HomeserverLink
 import MatrixFederation
 import MatrixWire
 import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 import PresenceStore
+import SocialEngine
 
 // What the operator set, in the words of each target.
 extension ServerConfiguration {
@@ -97,6 +99,28 @@ extension ServerConfiguration {
         settings.requestBurst = federation.incoming.burst
         settings.transactionQueue = federation.incoming.queue
         return settings
+    }
+
+    var socialConfiguration: SocialEngine.Configuration {
+        var settings = SocialEngine.Configuration()
+        settings.offlineAfter = social.timeout
+        settings.leaveGrace = social.leaveGrace
+        settings.isShared = social.redis.url != nil
+        settings.friendsPerUser = social.friendsPerUser
+        settings.requestsFromUser = social.requestsFromUser
+        settings.requestsToUser = social.requestsToUser
+        settings.requestsPerHour = social.requestsPerHour
+        settings.requestsPerHourOfPair = social.requestsPerHourOfPair
+        settings.messageLimitBytes = social.messageLimitBytes
+        settings.blocksPerUser = social.blocksPerUser
+        return settings
+    }
+
+    /// What becomes of the homeserver's answers to logins.
+    var loginAnswers: LoginAnswers {
+        guard social.enabled else { return .passed }
+        guard social.nameAtLogin else { return .remembered }
+        return .named { user in (try? SocialAddress(parsing: user.text))?.text }
     }
 
     var storeConfiguration: PresenceStore.Configuration {
