@@ -247,8 +247,8 @@ let package = Package(
             "presencedTests",
             [
                 "AdminGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
-                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", logging, nioPosix,
-                yams,
+                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialTransport",
+                "SocialWire", logging, nioPosix, swiftProtobuf, yams,
             ]),
         tests(
             "LiveTests",

@@ -136,4 +136,28 @@ struct `The operator` {
         #expect(AdminToken(String(repeating: "x", count: 1025)) == nil)
         #expect("\(try #require(AdminToken(`The operator`.token)))".contains(`The operator`.token) == false)
     }
+
+    @Test func `learns how the social service stands`() async throws {
+        #expect(try await ask("GET", "\(Self.base)/social").status == 404)
+        #expect(try await ask("GET", "\(Self.base)/social", token: nil).status == 401)
+        let routes = AdminGateway(
+            runtime: runtime, token: try #require(AdminToken(Self.token)),
+            social: {
+                var report = SocialReport()
+                (report.connections, report.usersThere) = (3, 2)
+                report.redis = .init(isConnected: false, since: .epoch, latestFailure: "refused")
+                return report
+            }
+        ).routes
+        var fields: HTTPFields = [:]
+        fields[.authorization] = "Bearer \(Self.token)"
+        let head = HTTPRequest(
+            method: .get, scheme: "http", authority: "x.org", path: "\(Self.base)/social", headerFields: fields)
+        let answer = await routes.answer(MatrixRequest(Request(head: head, body: RequestBody(buffer: ByteBuffer()))))
+        guard case .bytes(let buffer) = answer.body else { throw CancellationError() }
+        let report = try JSONParser.strict.parse(Array(buffer.readableBytesView)).value
+        #expect(report["connections"]?.integer == 3 && report["users_there"]?.integer == 2)
+        #expect(report["redis"]?["connected"]?.bool == false)
+        #expect(report["redis"]?["latest_failure"]?.string == "refused")
+    }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A folder of its own, gone with the last reference.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     private let root: URL
 
     init() throws {

@@ -1,0 +1,231 @@
+import ClientGateway
+import Foundation
+import Logging
+import PresenceEngine
+import PresenceModel
+import SocialTransport
+import SocialWire
+import SwiftProtobuf
+import Testing
+
+@testable import presenced
+
+/// A whole server, standalone, with the social service on.
+@Suite(.timeLimit(.minutes(2))) struct `A server with the social service` {
+    private typealias News = FriendshipsSubscribeFriendshipEventsUpdatesResponse
+    private typealias Updates = FriendshipsSubscribeFriendshipPresenceUpdatesResponse
+
+    /// The server, while it runs, and two users of it.
+    private final class Bench: Sendable {
+        let server: PresenceServer
+        let alice: String
+        let bob: String
+        private let folder: TemporaryFolder
+        private let gate = AsyncStream.makeStream(of: Void.self)
+        private let running: Task<Void, any Error>
+        let port: Int
+
+        init(_ change: (inout ServerConfiguration) -> Void = { _ in }) async throws {
+            let folder = try TemporaryFolder()
+            self.folder = folder
+            var settings = ServerConfiguration()
+            settings.dataDirectory = folder.path("data")
+            settings.client.listen = NetworkAddress(host: "127.0.0.1", port: 0)
+            settings.social.enabled = true
+            change(&settings)
+            try FileManager.default.createDirectory(
+                atPath: settings.dataDirectory, withIntermediateDirectories: true)
+            let file = TokenFile(path: settings.tokenFilePath)
+            func token(_ name: String) throws -> String {
+                try file.create(
+                    user: UserID(parsing: "@\(name):localhost"), device: DeviceID(parsing: "D"),
+                    at: Instant(millisecondsSinceEpoch: 1_700_000_000_000)
+                ).token.text
+            }
+            (alice, bob) = (try token("alice"), try token("bob"))
+            server = try await PresenceServer.prepare(
+                settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            running = Task { [server, gate] in
+                try await server.run { for await _ in gate.stream { return } }
+            }
+            port = try #require(await server.listeners.ports.all()["client"])
+        }
+
+        func stop() async throws {
+            gate.continuation.yield()
+            try await running.value
+        }
+
+        func connect() async throws -> Client {
+            let client = try await RPCClient.connect(to: "ws://127.0.0.1:\(port)\(server.configuration.social.path)")
+            let module = try await client.port("social").module("FriendshipsService")
+            return Client(connection: client, module: module)
+        }
+
+        /// The devices of alice that are connected, with their types.
+        func devices() async throws -> [String] {
+            let user = try UserID(parsing: "@alice:localhost")
+            return await server.runtime.read { engine, now in engine.devices(of: user, at: now) }
+                .filter(\.isConnected).map { "\($0.device) \($0.type?.text ?? "-")" }
+        }
+
+        func choose(_ state: ChosenState) async throws {
+            let key = DeviceKey(
+                user: try UserID(parsing: "@alice:localhost"), device: try DeviceID(parsing: "D"))
+            try await server.runtime.choose(state, text: nil, on: key)
+        }
+    }
+
+    private struct Client: Sendable {
+        let connection: RPCClient
+        let module: RPCClientModule
+
+        func call<Answer: Message>(_ name: String, _ payload: some Message, as: Answer.Type = Answer.self)
+            async throws -> Answer
+        {
+            try Answer(serializedBytes: await module.call(name, payload.serializedBytes()))
+        }
+
+        func beat(_ token: String, x: String = "1") async throws -> FriendshipsPositionResponse {
+            try await call(
+                "PositionHeartbeat",
+                FriendshipsPositionPayloadB.with {
+                    $0.authToken.synapseToken = token
+                    $0.position = .with { ($0.realm, $0.x, $0.y) = ("main", x, "2") }
+                })
+        }
+
+        func act(
+            _ token: String, _ change: (inout FriendshipsFriendshipEventPayload) -> Void
+        ) async throws -> FriendshipsUpdateFriendshipResponse {
+            var payload = FriendshipsUpdateFriendshipPayload.with { $0.authToken.synapseToken = token }
+            change(&payload.event)
+            return try await call("UpdateFriendshipEvent", payload)
+        }
+
+        func open(_ name: String, _ token: String) async throws -> RPCElements.AsyncIterator {
+            try await module.stream(
+                name, FriendshipsPayload.with { $0.synapseToken = token }.serializedBytes()
+            ).makeAsyncIterator()
+        }
+    }
+
+    private func befriend(_ bench: Bench, _ client: Client) async throws {
+        let asked = try await client.act(bench.alice) { $0.request.user.address = "bob" }
+        #expect(asked.event.request.user.address == "bob", "\(asked)")
+        let accepted = try await client.act(bench.bob) { $0.accept.user.address = "alice" }
+        #expect(accepted.event.accept.user.address == "alice", "\(accepted)")
+    }
+
+    private func waits(until isSo: @Sendable () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !isSo() {
+            try #require(ContinuousClock.now < deadline, "it did not come to that")
+            await Task.yield()
+        }
+    }
+
+    @Test func `lets friends find and see each other`() async throws {
+        let bench = try await Bench()
+        let client = try await bench.connect()
+        var news = try await client.open("SubscribeFriendshipEventsUpdates", bench.alice)
+        let first = try News(serializedBytes: #require(await news.next()))
+        #expect(first.events.hasFriends && first.events.friends.users.isEmpty)
+        let second = try News(serializedBytes: #require(await news.next()))
+        #expect(second.events.hasRequests)
+        try await befriend(bench, client)
+        let own = try News(serializedBytes: #require(await news.next()))
+        #expect(own.events.own.map(\.request.user.address) == ["bob"])
+        let accepted = try News(serializedBytes: #require(await news.next()))
+        #expect(accepted.events.responses.map(\.accept.user.address) == ["bob"])
+
+        var updates = try await client.open("SubscribeFriendshipPresenceUpdates", bench.bob)
+        let snapshot = try Updates(serializedBytes: #require(await updates.next()))
+        #expect(snapshot.updates.snapshot && snapshot.updates.positions.isEmpty)
+        #expect(try await client.beat(bench.alice).position.x == "1")
+        let shown = try Updates(serializedBytes: #require(await updates.next()))
+        #expect(shown.updates.positions.map(\.address) == ["alice"])
+        #expect(shown.updates.positions.map(\.state) == [.online])
+        #expect(shown.updates.positions.map(\.x) == ["1"])
+        await client.connection.close()
+        try await bench.stop()
+    }
+
+    @Test func `shows who is in the world as one more device in Matrix, until they leave`() async throws {
+        let bench = try await Bench { $0.social.leaveGrace = .zero }
+        let client = try await bench.connect()
+        #expect(try await bench.devices() == [])
+        _ = try await client.beat(bench.alice)
+        try await waits { try await bench.devices() == ["org.presenced.social world"] }
+        await client.connection.close()
+        try await waits { try await bench.devices() == [] }
+        try await bench.stop()
+    }
+
+    @Test func `shows in Matrix nobody who hides in the world`() async throws {
+        let bench = try await Bench()
+        let client = try await bench.connect()
+        func choose(_ privacy: FriendshipsPrivacy) async throws {
+            let answer: FriendshipsPrivacyResponse = try await client.call(
+                "UpdatePrivacy",
+                FriendshipsUpdatePrivacyPayload.with {
+                    $0.authToken.synapseToken = bench.alice
+                    $0.privacy = privacy
+                })
+            #expect(answer.privacy == privacy)
+        }
+        _ = try await client.beat(bench.alice)
+        try await waits { try await bench.devices().count == 1 }
+        try await choose(.hidden)
+        try await waits { try await bench.devices().isEmpty }
+        try await choose(.stateOnly)
+        try await waits { try await bench.devices().count == 1 }
+        try await bench.stop()
+    }
+
+    @Test(arguments: [ChosenState.hidden, .offline])
+    func `shows in the world nobody who hides in Matrix`(state: ChosenState) async throws {
+        let bench = try await Bench()
+        let client = try await bench.connect()
+        try await befriend(bench, client)
+        _ = try await client.beat(bench.alice)
+        var updates = try await client.open("SubscribeFriendshipPresenceUpdates", bench.bob)
+        let snapshot = try Updates(serializedBytes: #require(await updates.next()))
+        #expect(snapshot.updates.positions.map(\.state) == [.online])
+        try await bench.choose(state)
+        let gone = try Updates(serializedBytes: #require(await updates.next()))
+        #expect(gone.updates.positions.map(\.state) == [.offline])
+        #expect(gone.updates.positions.allSatisfy { !$0.hasRealm && !$0.hasX })
+        try await bench.choose(.online)
+        let back = try Updates(serializedBytes: #require(await updates.next()))
+        #expect(back.updates.positions.map(\.state) == [.online])
+        try await bench.stop()
+    }
+
+    @Test func `keeps friends over a restart, and closes connections when it stops`() async throws {
+        let data = try TemporaryFolder()
+        let store = data.path("kept.sqlite")
+        let bench = try await Bench { $0.store.file = store }
+        let client = try await bench.connect()
+        try await befriend(bench, client)
+        try await bench.stop()
+        await client.connection.closed()
+        let again = try await Bench { $0.store.file = store }
+        let other = try await again.connect()
+        var friends = try await other.open("GetFriends", again.alice)
+        let page = try FriendshipsUsersResponse(serializedBytes: #require(await friends.next()))
+        #expect(page.users.users.map(\.address) == ["bob"])
+        try await again.stop()
+    }
+
+    @Test func `refuses strangers, and serves no WebSocket elsewhere`() async throws {
+        let bench = try await Bench { $0.social.path = "/somewhere/else" }
+        let client = try await bench.connect()
+        let refused = try await client.beat("nobody's")
+        #expect(refused.response == .unauthorizedError(FriendshipsUnauthorizedError()))
+        await #expect(throws: RPCClientError.self) {
+            _ = try await RPCClient.connect(to: "ws://127.0.0.1:\(bench.port)/social")
+        }
+        try await bench.stop()
+    }
+}
