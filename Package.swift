@@ -255,7 +255,8 @@ let package = Package(
             [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel",
                 "presence-lab", "presenced", "PresenceRuntime", "PresenceStore", "SocialEngine", "SocialService",
-                asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
+                "SocialTransport", "SocialWire", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1,
+                nioPosix, nioSSL, swiftProtobuf,
             ]),
     ]
 )
