@@ -16,12 +16,12 @@ public struct PassThrough: Sendable {
         var bodyLimit: Int?
         /// Called with the status and the body when the answer begins, which goes on when this returns.
         var answered: @Sendable (_ status: Int, _ body: BodyRelay.Copy) async -> Void
-        /// Called with the whole body of an answer 200 that is announced to be short; what it returns goes to the client
-        /// in its place.
+        /// Called with the whole body of an answer 200; what it returns goes to the client in its place. One that is
+        /// announced to be longer than is read passes as it is; one that is longer unannounced is refused with 502.
         var rewritten: (@Sendable (_ answer: [UInt8]) async -> [UInt8])?
 
-        /// The longest answer that is read.
-        static let rewrittenLimitBytes = 64 << 10
+        /// The longest answer that is read, many times what one to a login has.
+        static let rewrittenLimitBytes = 256 << 10
     }
 
     let upstream: Upstream
@@ -154,7 +154,8 @@ public struct PassThrough: Sendable {
 
 extension Upstream.Reply {
     fileprivate var isShort: Bool {
-        guard status == 200, let length = headers[.contentLength].flatMap({ Int($0) }) else { return false }
+        guard status == 200 else { return false }
+        guard let length = headers[.contentLength].flatMap({ Int($0) }) else { return true }
         return length <= PassThrough.Watching.rewrittenLimitBytes
     }
 }
