@@ -138,6 +138,10 @@ let package = Package(
                 "SocialTransport", "SocialWire", logging, nioCore, nioPosix, swiftProtobuf,
             ],
             swiftSettings: strict),
+        .target(
+            name: "SocialClient",
+            dependencies: ["PresenceModel", "SocialEngine", "SocialTransport", "SocialWire", swiftProtobuf],
+            swiftSettings: strict),
 
         // For developers.
         .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
@@ -163,8 +167,9 @@ let package = Package(
             dependencies: [
                 "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "HomeserverLink",
                 "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", "SocialEngine", "SocialService", "SocialTransport", argumentParser,
-                asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore, nioFoundationCompat,
+                "PresenceRuntime", "PresenceStore", "SocialClient", "SocialEngine", "SocialService", "SocialTransport",
+                argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore,
+                nioFoundationCompat,
                 nioPosix, nioSSL, yams,
             ],
             swiftSettings: strict),
@@ -172,7 +177,9 @@ let package = Package(
             name: "presence-lab",
             dependencies: [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", "PresenceTestKit", "SocialEngine", "SocialService", argumentParser,
+                "PresenceRuntime", "PresenceStore", "PresenceTestKit", "SocialEngine", "SocialService",
+                "SocialTransport",
+                "SocialWire", argumentParser,
                 crypto, heap, nioCore, nioHTTP1, nioPosix, nioSSL,
             ],
             swiftSettings: strict),
@@ -242,6 +249,12 @@ let package = Package(
                 "AuthChain", "MatrixWire", "PresenceModel", "SocialEngine", "SocialService", "SocialTransport",
                 "SocialWire", swiftProtobuf,
             ]),
+        tests(
+            "SocialClientTests",
+            [
+                "MatrixHTTP", "PresenceModel", "SocialClient", "SocialEngine", "SocialTransport", "SocialWire",
+                hummingbirdCore, logging, nioPosix, swiftProtobuf,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",
@@ -254,9 +267,9 @@ let package = Package(
             "LiveTests",
             [
                 "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel",
-                "presence-lab", "presenced", "PresenceRuntime", "PresenceStore", "SocialEngine", "SocialService",
-                "SocialTransport", "SocialWire", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1,
-                nioPosix, nioSSL, swiftProtobuf,
+                "presence-lab", "presenced", "PresenceRuntime", "PresenceStore", "SocialClient", "SocialEngine",
+                "SocialService", "SocialTransport", "SocialWire", asyncHTTPClient, logging, nioCore,
+                nioFoundationCompat, nioHTTP1, nioPosix, nioSSL, swiftProtobuf,
             ]),
     ]
 )

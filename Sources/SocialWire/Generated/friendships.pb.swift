@@ -1625,6 +1625,68 @@ public nonisolated struct FriendshipsPrivacyResponse: Sendable {
   public init() {}
 }
 
+/// What all results but LoginResponse have in common, for whoever reads them: the arm that says why not.
+public nonisolated struct FriendshipsRefusalArms: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var refusal: FriendshipsRefusalArms.OneOf_Refusal? = nil
+
+  public var internalServerError: FriendshipsInternalServerError {
+    get {
+      if case .internalServerError(let v)? = refusal {return v}
+      return FriendshipsInternalServerError()
+    }
+    set {refusal = .internalServerError(newValue)}
+  }
+
+  public var unauthorizedError: FriendshipsUnauthorizedError {
+    get {
+      if case .unauthorizedError(let v)? = refusal {return v}
+      return FriendshipsUnauthorizedError()
+    }
+    set {refusal = .unauthorizedError(newValue)}
+  }
+
+  public var forbiddenError: FriendshipsForbiddenError {
+    get {
+      if case .forbiddenError(let v)? = refusal {return v}
+      return FriendshipsForbiddenError()
+    }
+    set {refusal = .forbiddenError(newValue)}
+  }
+
+  public var tooManyRequestsError: FriendshipsTooManyRequestsError {
+    get {
+      if case .tooManyRequestsError(let v)? = refusal {return v}
+      return FriendshipsTooManyRequestsError()
+    }
+    set {refusal = .tooManyRequestsError(newValue)}
+  }
+
+  public var badRequestError: FriendshipsBadRequestError {
+    get {
+      if case .badRequestError(let v)? = refusal {return v}
+      return FriendshipsBadRequestError()
+    }
+    set {refusal = .badRequestError(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Refusal: Equatable, Sendable {
+    case internalServerError(FriendshipsInternalServerError)
+    case unauthorizedError(FriendshipsUnauthorizedError)
+    case forbiddenError(FriendshipsForbiddenError)
+    case tooManyRequestsError(FriendshipsTooManyRequestsError)
+    case badRequestError(FriendshipsBadRequestError)
+
+  }
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "presenced.friendships"
@@ -4198,6 +4260,124 @@ nonisolated extension FriendshipsPrivacyResponse: SwiftProtobuf.Message, SwiftPr
 
   public static func ==(lhs: FriendshipsPrivacyResponse, rhs: FriendshipsPrivacyResponse) -> Bool {
     if lhs.response != rhs.response {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FriendshipsRefusalArms: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RefusalArms"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}internal_server_error\0\u{3}unauthorized_error\0\u{3}forbidden_error\0\u{3}too_many_requests_error\0\u{3}bad_request_error\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try {
+        var v: FriendshipsInternalServerError?
+        var hadOneofValue = false
+        if let current = self.refusal {
+          hadOneofValue = true
+          if case .internalServerError(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.refusal = .internalServerError(v)
+        }
+      }()
+      case 3: try {
+        var v: FriendshipsUnauthorizedError?
+        var hadOneofValue = false
+        if let current = self.refusal {
+          hadOneofValue = true
+          if case .unauthorizedError(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.refusal = .unauthorizedError(v)
+        }
+      }()
+      case 4: try {
+        var v: FriendshipsForbiddenError?
+        var hadOneofValue = false
+        if let current = self.refusal {
+          hadOneofValue = true
+          if case .forbiddenError(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.refusal = .forbiddenError(v)
+        }
+      }()
+      case 5: try {
+        var v: FriendshipsTooManyRequestsError?
+        var hadOneofValue = false
+        if let current = self.refusal {
+          hadOneofValue = true
+          if case .tooManyRequestsError(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.refusal = .tooManyRequestsError(v)
+        }
+      }()
+      case 6: try {
+        var v: FriendshipsBadRequestError?
+        var hadOneofValue = false
+        if let current = self.refusal {
+          hadOneofValue = true
+          if case .badRequestError(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.refusal = .badRequestError(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.refusal {
+    case .internalServerError?: try {
+      guard case .internalServerError(let v)? = self.refusal else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .unauthorizedError?: try {
+      guard case .unauthorizedError(let v)? = self.refusal else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .forbiddenError?: try {
+      guard case .forbiddenError(let v)? = self.refusal else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .tooManyRequestsError?: try {
+      guard case .tooManyRequestsError(let v)? = self.refusal else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .badRequestError?: try {
+      guard case .badRequestError(let v)? = self.refusal else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FriendshipsRefusalArms, rhs: FriendshipsRefusalArms) -> Bool {
+    if lhs.refusal != rhs.refusal {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,65 @@
+import FoundationEssentials
+import HummingbirdCore
+import Logging
+import MatrixHTTP
+import NIOPosix
+import SocialTransport
+import SocialWire
+import Synchronization
+
+/// A service whose procedures a test plays, on a real socket; it can go away and come back at the same address.
+final class PlayedService: Sendable {
+    let port: Int
+    private let rpc: RPCService
+    private let running: Task<Void, any Error>
+
+    init(port: Int = 0, _ procedures: [RPCProcedure]) async throws {
+        let rpc = RPCService(modules: [RPCModule("FriendshipsService", procedures)])
+        let (ports, told) = AsyncStream.makeStream(of: Int.self)
+        var logger = Logger(label: "played")
+        logger.logLevel = .critical
+        let listener = MatrixListener(
+            host: "127.0.0.1", port: port,
+            server: .bounded(idleTimeout: .seconds(60), webSockets: [rpc.webSocket(at: "/social")]),
+            group: MultiThreadedEventLoopGroup.singleton, routes: RouteTable([]), origins: .sameOnly, logger: logger
+        ) { told.yield($0) }
+        let running = Task { try await listener.run() }
+        var found: Int?
+        for await port in ports {
+            found = port
+            break
+        }
+        guard let found else { throw CancellationError() }
+        self.rpc = rpc
+        self.running = running
+        self.port = found
+    }
+
+    var url: String { "ws://127.0.0.1:\(port)/social" }
+
+    /// Ends every connection, and listens no more.
+    func leave() async {
+        await rpc.close()
+        running.cancel()
+        _ = await running.result
+    }
+}
+
+extension RPCProcedure {
+    /// Answers the same to everybody.
+    static func answers(_ name: String, _ answer: some SocialAnswer) -> RPCProcedure {
+        RPCProcedure(name, .unary { _ in try answer.serializedBytes() })
+    }
+
+    /// Gives these, and then nothing for as long as somebody listens; or ends.
+    static func streams(_ name: String, _ elements: [any SocialAnswer], ends: Bool = false) -> RPCProcedure {
+        RPCProcedure(
+            name,
+            .serverStream { _ in
+                AsyncThrowingStream<Data, any Error> { continuation in
+                    for element in elements { if let bytes = try? element.bytes { continuation.yield(bytes) } }
+                    if ends { continuation.finish() }
+                }
+            })
+    }
+}
