@@ -69,12 +69,12 @@ struct TokenCommand: ParsableCommand {
                     entries.map {
                         [
                             "user_id": $0.key.user.text, "device_id": $0.key.device.text,
-                            "created": TokenCommand.text(of: $0.created),
+                            "created": $0.created.dateText,
                         ]
                     })
             } else {
                 for entry in entries {
-                    print("\(entry.key.user)  \(entry.key.device)  \(TokenCommand.text(of: entry.created))")
+                    print("\(entry.key.user)  \(entry.key.device)  \(entry.created.dateText)")
                 }
             }
         }
@@ -112,10 +112,6 @@ struct TokenCommand: ParsableCommand {
 extension TokenCommand {
     fileprivate static var now: Instant {
         Instant(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
-    }
-
-    fileprivate static func text(of instant: Instant) -> String {
-        Date(timeIntervalSince1970: Double(instant.millisecondsSinceEpoch / 1000)).ISO8601Format()
     }
 
     fileprivate static func user(_ text: String, at server: ServerName) throws -> UserID {
