@@ -7,8 +7,9 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put, --transactions, --flood, --backlog, --syncs or --social-engine all \
-            are measured. The servers are child processes on loopback with folders of their own; nothing else is touched.
+            Without --population, --engine, --put, --transactions, --flood, --backlog, --syncs, --social-engine or \
+            --social all are measured. The servers are child processes on loopback with folders of their own; nothing \
+            else is touched.
             """)
 
     @Flag(help: "A million users: memory, and a restart.")
@@ -47,6 +48,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Flag(help: "Friends in the world: the social service without its wire.")
     var socialEngine = false
 
+    @Flag(help: "The social service: friendships, heartbeats, and friends who are told.")
+    var social = false
+
+    @Option(help: "With --social: users with a connection each, 100 to 50000.")
+    var socialUsers = 10_000
+
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
 
@@ -73,11 +80,13 @@ struct MeasureCommand: AsyncParsableCommand {
         guard (10...1_000_000).contains(syncsRequests) else {
             throw ValidationError("--syncs-requests must be 10 to 1000000")
         }
+        guard (100...50_000).contains(socialUsers) else { throw ValidationError("--social-users must be 100 to 50000") }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
 
     func run() async throws {
-        let all = !population && !engine && !put && !transactions && !flood && !backlog && !syncs && !socialEngine
+        let all =
+            !population && !engine && !put && !transactions && !flood && !backlog && !syncs && !socialEngine && !social
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -115,6 +124,10 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         if socialEngine || all {
             for measurement in try await SocialEngineLoad.measure(seconds: seconds) { report(measurement) }
+        }
+        if social || all {
+            let load = SocialLoad(presenced: executable, users: socialUsers, seconds: max(seconds, 60))
+            for measurement in try await load.measure() { report(measurement) }
         }
         guard json else { return }
         let document: JSONValue = [
