@@ -9,7 +9,7 @@ struct BesideWorld: Sendable {
     let scene: Scene
     let child: Child
     let description: JSONValue
-    let settings: Presenced.Settings
+    var settings: Presenced.Settings
 
     static func start(in scene: Scene) async throws -> BesideWorld {
         let python = try #require(LivePart.synapsePython)
