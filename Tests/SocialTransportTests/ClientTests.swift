@@ -74,7 +74,8 @@ import Testing
         // What else goes wrong in a procedure is nobody's business.
         let hidden = RPCClientError(.remote(0), "Error processing the request")
         #expect(await code { _ = try await module.call("other", Data()) } == hidden)
-        #expect(await code { _ = try await module.call("never", Data(), timeout: .milliseconds(20)) }?.code == .timedOut)
+        #expect(
+            await code { _ = try await module.call("never", Data(), timeout: .milliseconds(20)) }?.code == .timedOut)
         #expect(await code { _ = try await module.call("nothing", Data()) }?.code == .unknownProcedure)
         #expect(await code { _ = try await client.port("main").module("nope") }?.code == .remote(0))
         #expect(await code { _ = try await module.call("coded", Data(count: 2_000_000)) }?.code == .refused)
@@ -136,7 +137,12 @@ import Testing
     @Test func `gives up on servers that are none`() async throws {
         let scripts: [@Sendable (PlainSocket) async throws -> Void] = [
             { try await $0.send(text: "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") },
-            { try await $0.send(text: "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\n\r\n") },
+            {
+                try await $0.send(
+                    text:
+                        "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\n\r\n"
+                )
+            },
             { try await $0.send(text: "SSH-2.0\r\n\r\n") },
             { $0.close() },
             { socket in
@@ -173,7 +179,9 @@ import Testing
         #expect(address.host == host && address.port == port && address.target == target)
     }
 
-    @Test(arguments: ["http://x.org/", "ws://", "ws://x:y/", "ws://x:0/", "ws://a@b/", "ws://x/#a", "ws://x/ b", "x.org"])
+    @Test(arguments: [
+        "http://x.org/", "ws://", "ws://x:y/", "ws://x:0/", "ws://a@b/", "ws://x/#a", "ws://x/ b", "x.org",
+    ])
     func `refuses what is no address`(text: String) {
         #expect(throws: RPCClientError.self) { try WebSocketAddress(parsing: text) }
     }

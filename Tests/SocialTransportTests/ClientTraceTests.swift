@@ -8,13 +8,15 @@ import Testing
     @Test(arguments: try Recording.all(in: "ts-ts") + Recording.all(in: "rust-py"))
     func `says the same`(recording: Recording) async throws {
         let recording = recording.withoutCredential
+        let heard = Heard()
         let (results, continuation) = AsyncStream.makeStream(of: String.self)
         let (port, listener) = try await PlainSocket.listen { socket in
             try await socket.accept()
-            continuation.yield(await play(recording, on: socket))
+            continuation.yield(await play(recording, on: socket, heard))
+            if await socket.closing() != nil { socket.close() }
         }
         let client = try await RPCClient.connect(to: "ws://127.0.0.1:\(port)/")
-        var script = ClientScript(recording: recording, client: client)
+        var script = ClientScript(recording: recording, client: client, heard: heard)
         try await script.run()
         var iterator = results.makeAsyncIterator()
         #expect(await iterator.next() == "")
@@ -23,7 +25,7 @@ import Testing
     }
 
     /// The server's frames, each when the client's before it have come. - Returns: what was wrong.
-    @Sendable private func play(_ recording: Recording, on socket: PlainSocket) async -> String {
+    @Sendable private func play(_ recording: Recording, on socket: PlainSocket, _ heard: Heard) async -> String {
         var early: [[UInt8]] = []
         do {
             for (place, line) in recording.lines.enumerated() {
@@ -37,6 +39,7 @@ import Testing
                         return "\(recording.name):\(place + 1): closed before that; left: \(early)"
                     }
                     early.append(bytes)
+                    heard.note(bytes)
                 }
                 early.removeAll { $0 == expected }
             }

@@ -48,9 +48,18 @@ import Testing
     @Test(arguments: [
         ("GET", "HTTP/1.1", "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"),
         ("GET", "HTTP/1.1", "Host: x\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 13\r\n"),
-        ("GET", "HTTP/1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 13\r\n"),
-        ("GET", "HTTP/1.1", "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 8\r\n"),
-        ("POST", "HTTP/1.1", "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 13\r\n"),
+        (
+            "GET", "HTTP/1.1",
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 13\r\n"
+        ),
+        (
+            "GET", "HTTP/1.1",
+            "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 8\r\n"
+        ),
+        (
+            "POST", "HTTP/1.1",
+            "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\nSec-WebSocket-Version: 13\r\n"
+        ),
     ]) func `is refused to a bad handshake`(method: String, version: String, fields: String) async throws {
         let bench = try await RPCBench()
         let socket = try await PlainSocket.connect(to: bench.port)
@@ -91,7 +100,8 @@ import Testing
     static let offences = [
         Offence(1002, (0, true, [1])), Offence(1002, (2, false, [1]), (2, true, [1])), Offence(1002, (3, true, [])),
         Offence(1002, (9, false, [])), Offence(1002, (9, true, [UInt8](repeating: 0, count: 126))),
-        Offence(1002, (8, true, [3])), Offence(1002, (8, true, [0x03, 0xED])), Offence(1002, (8, true, [0x03, 0xE8, 0xFF])),
+        Offence(1002, (8, true, [3])), Offence(1002, (8, true, [0x03, 0xED])),
+        Offence(1002, (8, true, [0x03, 0xE8, 0xFF])),
         Offence(1002, (0x42, true, [])), Offence(1003, (1, true, [0x61])), Offence(1003, (1, false, [0x61])),
         Offence(1009, (2, true, [UInt8](repeating: 0, count: 1001))),
         Offence(1009, (2, false, [UInt8](repeating: 0, count: 600)), (0, true, [UInt8](repeating: 0, count: 600))),

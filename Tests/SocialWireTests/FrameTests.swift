@@ -26,7 +26,9 @@ struct `A frame` {
     }
 
     @Test func `may have its fields in any order, and more of them`() throws {
-        let scrambled: [UInt8] = [0x32, 1, 9, 0x9D, 0x7D, 1, 2, 3, 4, 0x15, 1, 0, 0, 0, 0x0D, 3, 0, 0, 8, 0x25, 2, 0, 0, 0]
+        let scrambled: [UInt8] = [
+            0x32, 1, 9, 0x9D, 0x7D, 1, 2, 3, 4, 0x15, 1, 0, 0, 0, 0x0D, 3, 0, 0, 8, 0x25, 2, 0, 0, 0,
+        ]
         #expect(
             try RPCMessage(decoding: scrambled)
                 == RPCMessage(3, .request(port: 1, procedure: 2, clientStream: 0, payload: Data([9]))))
@@ -37,20 +39,23 @@ struct `A frame` {
         #expect(try RPCMessage(decoding: bytes) == RPCMessage(3, .remoteError(code: 77, message: "a")))
     }
 
-    @Test(arguments: [
-        ([], RPCFrameError.unknownType(0)), ([0x0D, 0, 0, 0, 0], .unknownType(0)), ([0x0D, 1, 0], .malformed),
-        ([0x0D, 0, 0, 0, 0x60], .unknownType(12)), ([0x0D, 0, 0, 0, 0x78], .unknownType(15)),
-        ([0x08, 5], .unknownType(0)), ([0xFF, 0xFF, 0xFF], .malformed), ([0x0D, 1, 0, 0, 0x28, 0x22, 9, 0x61], .malformed),
-        // A name that is no UTF-8.
-        ([0x0D, 1, 0, 0, 0x28, 0x22, 1, 0xFF], .malformed),
-    ] as [([UInt8], RPCFrameError)])
+    @Test(
+        arguments: [
+            ([], RPCFrameError.unknownType(0)), ([0x0D, 0, 0, 0, 0], .unknownType(0)), ([0x0D, 1, 0], .malformed),
+            ([0x0D, 0, 0, 0, 0x60], .unknownType(12)), ([0x0D, 0, 0, 0, 0x78], .unknownType(15)),
+            ([0x08, 5], .unknownType(0)), ([0xFF, 0xFF, 0xFF], .malformed),
+            ([0x0D, 1, 0, 0, 0x28, 0x22, 9, 0x61], .malformed),
+            // A name that is no UTF-8.
+            ([0x0D, 1, 0, 0, 0x28, 0x22, 1, 0xFF], .malformed),
+        ] as [([UInt8], RPCFrameError)])
     func `that makes no sense says why`(bytes: [UInt8], error: RPCFrameError) {
         #expect(throws: error) { try RPCMessage(decoding: bytes) }
     }
 
     @Test func `comes back as it was, whatever it says`() throws {
         let bodies: [RPCMessage.Body] = [
-            .request(port: .max, procedure: .max, clientStream: 7, payload: Data(0...255)), .response(payload: Data([0])),
+            .request(port: .max, procedure: .max, clientStream: 7, payload: Data(0...255)),
+            .response(payload: Data([0])),
             .stream(.element(.max, 1, 2)), .stream(.ack(7)), .stream(.close(.message, 3)), .stream(.close(.ack, 0)),
             .createPort(name: "é"), .portCreated(port: 0), .requestModule(port: 2, name: ""),
             .moduleLoaded(port: 1, procedures: [.init(id: 0, name: "a"), .init(id: 9, name: "")]),

@@ -106,7 +106,8 @@ struct `The server's end` {
         bench.take(8, .request(port: 1, procedure: 1, clientStream: 0, payload: Data()))
         #expect(
             bench.sent() == [
-                RPCMessage(6, .response(payload: Data())), RPCMessage(8, .remoteError(code: 0, message: "invalid portId")),
+                RPCMessage(6, .response(payload: Data())),
+                RPCMessage(8, .remoteError(code: 0, message: "invalid portId")),
             ])
     }
 
@@ -119,7 +120,9 @@ struct `The server's end` {
             _ = bench.flush()
             bench.take(clash, .request(port: 1, procedure: 1, clientStream: 0, payload: Data()))
             #expect(
-                bench.flush() == [.cancel(first), .cancel(second), .close(code: 1002, reason: "a message number is in use")])
+                bench.flush() == [
+                    .cancel(first), .cancel(second), .close(code: 1002, reason: "a message number is in use"),
+                ])
         }
         for (number, stream) in [(3, 3), (3, 0x0800_0000), (3, 11)] as [(UInt32, UInt32)] {
             var bench = ServerBench()
@@ -129,7 +132,9 @@ struct `The server's end` {
         }
     }
 
-    @Test func `takes a number again as soon as it is answered, and a late word of the call before changes nothing`() throws {
+    @Test func `takes a number again as soon as it is answered, and a late word of the call before changes nothing`()
+        throws
+    {
         var bench = ServerBench()
         let first = try bench.stream(3)
         bench.take(3, .stream(.close(.ack, 0)))
@@ -144,10 +149,12 @@ struct `The server's end` {
         #expect(bench.flush() == [.send(3, .response(payload: Data([2])))])
     }
 
-    @Test(arguments: [
-        [], [0x0D, 0, 0, 0, 0x60], [0x0D, 5, 0, 0, 0x10, 0x32, 1, 0x78], [0x08, 5], [0x0D, 1], [0x0D, 0, 0, 0, 0x58],
-        [0x0D, 1, 0, 0, 0x30], [0x0D, 1, 0, 0, 0x40], [0x0D, 1, 0, 0, 0x48],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [], [0x0D, 0, 0, 0, 0x60], [0x0D, 5, 0, 0, 0x10, 0x32, 1, 0x78], [0x08, 5], [0x0D, 1],
+            [0x0D, 0, 0, 0, 0x58],
+            [0x0D, 1, 0, 0, 0x30], [0x0D, 1, 0, 0, 0x40], [0x0D, 1, 0, 0, 0x48],
+        ] as [[UInt8]])
     func `closes at a frame that makes no sense, and ends everything`(bytes: [UInt8]) throws {
         var bench = ServerBench()
         let call = try bench.call(3, procedure: 1)
@@ -166,7 +173,9 @@ struct `The server's end` {
     }
 
     @Test func `says with which code it closes`() {
-        for (event, code) in [(.textReceived, 1003), (.goingAway, 1001), (.frameReceived([UInt8](repeating: 0, count: 101)), 1009)]
+        for (event, code) in [
+            (.textReceived, 1003), (.goingAway, 1001), (.frameReceived([UInt8](repeating: 0, count: 101)), 1009),
+        ]
             as [(RPCServerConnection.Event, UInt16)]
         {
             var bench = ServerBench { $0.frameBytesLimit = 100 }
@@ -192,7 +201,8 @@ struct `The server's end` {
         bench.take(3, .requestModule(port: 1, name: "echo"))
         bench.take(3, .createPort(name: "two"))
         bench.take(3, .createPort(name: "three"))
-        #expect(refusals() == ["The name of the port is too long", "The name of the module is too long", "Too many ports"])
+        #expect(
+            refusals() == ["The name of the port is too long", "The name of the module is too long", "Too many ports"])
         bench.take(0, .destroyPort(port: 2))
         bench.take(3, .createPort(name: "three"))
         #expect(bench.sent() == [RPCMessage(3, .portCreated(port: 3))])

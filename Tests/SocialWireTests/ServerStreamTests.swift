@@ -115,7 +115,8 @@ struct `A stream of the client` {
         let id = try started(&bench)
         bench.handle(.argumentDropped(id))
         bench.handle(.procedureAnswered(id, Data([1])))
-        #expect(bench.sent() == [RPCMessage(4, .response(payload: Data([1]))), RPCMessage(3, .stream(.close(.message, 0)))])
+        #expect(
+            bench.sent() == [RPCMessage(4, .response(payload: Data([1]))), RPCMessage(3, .stream(.close(.message, 0)))])
     }
 
     @Test func `is closed when the procedure wants no more`() throws {
@@ -126,7 +127,8 @@ struct `A stream of the client` {
         _ = bench.flush()
         bench.handle(.argumentDropped(id))
         bench.handle(.procedureAnswered(id, Data()))
-        #expect(bench.sent() == [RPCMessage(3, .stream(.close(.message, 1))), RPCMessage(4, .response(payload: Data()))])
+        #expect(
+            bench.sent() == [RPCMessage(3, .stream(.close(.message, 1))), RPCMessage(4, .response(payload: Data()))])
     }
 
     @Test func `whose client did not hear the close is closed once more at its late element`() throws {
@@ -151,7 +153,9 @@ struct `A stream of the client` {
         _ = bench.flush()
         bench.handle(.procedureFailed(failing, code: 0, message: "no"))
         #expect(
-            bench.sent() == [RPCMessage(4, .remoteError(code: 0, message: "no")), RPCMessage(3, .stream(.close(.message, 0)))])
+            bench.sent() == [
+                RPCMessage(4, .remoteError(code: 0, message: "no")), RPCMessage(3, .stream(.close(.message, 0))),
+            ])
         let double = try bench.call(6, procedure: 4, clientStream: 5)
         bench.handle(.streamReady(double))
         bench.handle(.argumentAsked(double))

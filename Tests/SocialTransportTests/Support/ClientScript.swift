@@ -1,7 +1,17 @@
 import Foundation
 import SocialTransport
 import SocialWire
+import Synchronization
 import Testing
+
+/// Frames that came from a client.
+final class Heard: Sendable {
+    private let all = Mutex<Set<[UInt8]>>([])
+
+    func note(_ bytes: [UInt8]) { all.withLock { _ = $0.insert(bytes) } }
+
+    func contains(_ bytes: [UInt8]) -> Bool { all.withLock { $0.contains(bytes) } }
+}
 
 /// An application that does with our client what the recorded one did with its own.
 struct ClientScript {
@@ -13,11 +23,13 @@ struct ClientScript {
 
     let recording: Recording
     let client: RPCClient
+    let heard: Heard
     private var ports: [UInt32: RPCClientPort] = [:]
     private var modules: [UInt32: RPCClientModule] = [:]
     private var streams: [MessageNumber: Stream] = [:]
 
-    init(recording: Recording, client: RPCClient) {
+    init(recording: Recording, client: RPCClient, heard: Heard) {
+        self.heard = heard
         self.recording = recording
         self.client = client
     }
@@ -36,7 +48,10 @@ struct ClientScript {
                 let module = try #require(modules[port])
                 let name = try #require(module.procedures.first { $0.id == procedure }?.name)
                 try await call(name, of: module, message.number, MessageNumber(stream), payload)
-            case .stream(let frame): try await stream(frame, message.number)
+            case .stream(let frame):
+                try await stream(frame, message.number)
+                guard frame.isAck else { continue }
+                try await waits { [heard] in heard.contains(line.bytes) }
             default: Issue.record("no frame of clients: \(message)")
             }
         }
