@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// Calls and their answers. dcl-rpc: unary calls, errors.
 extension RPCClientConnection {

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// Streams in both directions. dcl-rpc: server streams, client streams.
 extension RPCClientConnection {

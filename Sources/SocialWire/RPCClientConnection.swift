@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// The client's end of one dcl-rpc connection: what the application wants and frames in, frames and outcomes out.
 ///

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// Pairs a question with its answer, and names a stream: 27 bits, chosen by the client. dcl-rpc: message_identifier.
 public struct MessageNumber: Hashable, Comparable, Sendable, CustomStringConvertible {

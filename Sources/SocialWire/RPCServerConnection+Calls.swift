@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// Calls: from REQUEST to the one answer. dcl-rpc: unary calls, errors.
 extension RPCServerConnection {

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import struct FoundationEssentials.Data
 
 /// The server's end of one dcl-rpc connection: frames and what procedures did in, frames and what is to be done out.
 ///
