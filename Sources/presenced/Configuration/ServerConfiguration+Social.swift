@@ -30,6 +30,8 @@ extension ServerConfiguration {
         var nameAtLogin = false
         /// At once.
         var connections = 20_000
+        /// Subscriptions, and lists under way, of one connection.
+        var streamsPerConnection = 64
         /// Of one user on one connection.
         var rateLimit = RateLimit(perSecond: 20, burst: 100)
         var friendsPerUser = 1000
@@ -56,6 +58,7 @@ extension ConfigurationKey {
         ConfigurationKey("social.rooms", \.social.rooms, .choice),
         ConfigurationKey("social.name_at_login", \.social.nameAtLogin, .toggle),
         ConfigurationKey("social.connections", \.social.connections, .count(1...1_000_000)),
+        ConfigurationKey("social.streams_per_connection", \.social.streamsPerConnection, .count(1...100_000)),
         ConfigurationKey("social.rate_limit.per_second", \.social.rateLimit.perSecond, .number(0...10_000)),
         ConfigurationKey("social.rate_limit.burst", \.social.rateLimit.burst, .count(1...10_000)),
         ConfigurationKey("social.friends_per_user", \.social.friendsPerUser, .count(1...100_000)),

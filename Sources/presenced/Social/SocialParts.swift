@@ -63,6 +63,8 @@ struct SocialParts: Sendable {
         ) { clock.now }
         var transport = RPCService.Configuration()
         transport.connectionsLimit = configuration.social.connections
+        transport.connection.streamsLimit = configuration.social.streamsPerConnection
+        transport.connection.callsLimit = configuration.social.streamsPerConnection + 64
         rpc = RPCService(modules: service.modules, configuration: transport) { await service.sessionEnded($0) }
     }
 
