@@ -35,7 +35,7 @@ import Testing
             return (await child.end(), child.text)
         }
         let watch = try command(bob, "watch")
-        _ = try await watch.line(with: "0 friends, 0 requests to answer")
+        _ = try await watch.line(with: "friends: 0, requests to answer: 0")
         let asked = try await says(alice, "request", "bob", "--message", "it is me")
         #expect(asked == (0, "you asked bob to be friends: it is me"))
         _ = try await watch.line(with: "alice asked you to be friends: it is me")

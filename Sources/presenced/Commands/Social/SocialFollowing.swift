@@ -107,7 +107,7 @@ extension SocialOptions {
         switch update {
         case .snapshot(let sightings):
             print(
-                "\(sightings.count) friends are there",
+                "there now: \(sightings.count)",
                 ["event": "snapshot", "online": .integer(Int64(sightings.count))])
             for sighting in sightings { print(sighting) }
         case .changed(let sightings):
@@ -134,8 +134,8 @@ extension SocialOptions {
         switch update {
         case .snapshot(let friendships):
             print(
-                "\(friendships.friends.count) friends, \(friendships.incoming.count) requests to answer, "
-                    + "\(friendships.outgoing.count) unanswered",
+                "friends: \(friendships.friends.count), requests to answer: \(friendships.incoming.count), not answered: "
+                    + "\(friendships.outgoing.count)",
                 [
                     "event": "friendships", "friends": .array(friendships.friends.map { .string($0.text) }),
                     "incoming": .array(friendships.incoming.map { .string($0.other.text) }),
