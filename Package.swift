@@ -253,7 +253,7 @@ let package = Package(
             "SocialClientTests",
             [
                 "MatrixHTTP", "PresenceModel", "SocialClient", "SocialEngine", "SocialTransport", "SocialWire",
-                hummingbirdCore, logging, nioPosix, swiftProtobuf,
+                hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
         tests("TidyTests", []),
         tests(

@@ -23,6 +23,8 @@ public struct SocialReport: Hashable, Sendable {
 
     /// WebSockets that stand.
     public var connections = 0
+    /// WebSockets for which there was no room, since the start.
+    public var connectionsRefused = 0
     /// Streams on them.
     public var streams = 0
     /// Calls since the start.
@@ -45,7 +47,7 @@ public struct SocialReport: Hashable, Sendable {
 }
 
 extension AdminGateway {
-    /// `GET /_presenced/admin/v1/social` → 200 `{"connections","streams","calls_started","users","users_there","pairs",
+    /// `GET /_presenced/admin/v1/social` → 200 `{"connections","connections_refused","streams","calls_started","users","users_there","pairs",
     /// "subscriptions","changes_not_stored","redis"?:{"connected","since_ms","latest_failure"?}}`; 404 where the social
     /// service is off.
     func getSocial(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
@@ -55,7 +57,8 @@ extension AdminGateway {
         var writer = JSONWriter()
         writer.beginObject()
         for (key, count) in [
-            ("connections", report.connections), ("streams", report.streams),
+            ("connections", report.connections), ("connections_refused", report.connectionsRefused),
+            ("streams", report.streams),
             ("calls_started", report.callsStarted), ("users", report.users), ("users_there", report.usersThere),
             ("pairs", report.pairs), ("subscriptions", report.subscriptions),
             ("changes_not_stored", report.changesNotStored),

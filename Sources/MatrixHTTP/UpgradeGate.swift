@@ -12,8 +12,11 @@ final class UpgradeGate: ChannelInboundHandler, RemovableChannelHandler {
     private let webSockets: [WebSocketPath]
     private let firstRequestLimit: TimeAmount
     private let serve: () -> EventLoopFuture<HTTP1Channel.Value>
+    /// Parts that a head of a WebSocket's request may come in.
+    private static let readsLimit = 64
     private let promise: EventLoopPromise<HTTP1Channel.Value?>
     private var bytes = ByteBuffer()
+    private var reads = 0
     private var deadline: Scheduled<Void>?
     private var isDecided = false
 
@@ -47,9 +50,13 @@ final class UpgradeGate: ChannelInboundHandler, RemovableChannelHandler {
         var part = unwrapInboundIn(data)
         guard !isDecided else { return context.fireChannelRead(data) }
         bytes.writeBuffer(&part)
+        // Everything is read anew each time; whoever sends byte by byte is for the usual server, which is not.
+        reads += 1
+        guard reads <= UpgradeGate.readsLimit else { return becomeHTTP(context) }
         guard let path = HeadReader.path(bytes) else {
-            // A first line that never ends is for the usual server to refuse.
-            if bytes.readableBytes > HeadReader.lengthLimit { becomeHTTP(context) }
+            // So is a first line that never ends, or says nothing.
+            let view = bytes.readableBytesView
+            if view.count > HeadReader.lengthLimit || view.contains(UInt8(ascii: "\n")) { becomeHTTP(context) }
             return
         }
         guard let wanted = webSockets.first(where: { $0.path == path }) else { return becomeHTTP(context) }

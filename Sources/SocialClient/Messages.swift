@@ -59,7 +59,10 @@ extension FriendshipsRequestResponse {
     }
 
     /// Seconds on the wire; a service of the production kind would say milliseconds.
-    var instant: Instant { Instant.epoch.advanced(by: .seconds(createdAt)) }
+    var instant: Instant {
+        let lastSecond = Instant.distantFuture.millisecondsSinceEpoch / 1000
+        return Instant.epoch.advanced(byMilliseconds: min(max(createdAt, 0), lastSecond) * 1000)
+    }
 }
 
 extension FriendshipsFriendshipEventResponse {

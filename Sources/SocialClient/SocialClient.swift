@@ -66,6 +66,12 @@ public actor SocialClient {
         self.now = now
     }
 
+    /// Whoever forgets the client has closed it.
+    deinit {
+        connecting?.cancel()
+        if let connection { Task { await connection.close() } }
+    }
+
     /// Ends the connection and every subscription.
     public func close() async {
         isClosed = true

@@ -56,7 +56,10 @@ extension RPCMessage {
         _ type: Frame.Type, _ bytes: [UInt8]
     ) throws(RPCFrameError) -> Frame {
         do {
-            return try Frame(serializedBytes: bytes)
+            // What is skipped need not be kept.
+            var options = BinaryDecodingOptions()
+            options.discardUnknownFields = true
+            return try Frame(serializedBytes: bytes, options: options)
         } catch {
             throw .malformed
         }

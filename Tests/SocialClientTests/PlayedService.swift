@@ -2,6 +2,7 @@ import FoundationEssentials
 import HummingbirdCore
 import Logging
 import MatrixHTTP
+import NIOCore
 import NIOPosix
 import SocialTransport
 import SocialWire
@@ -36,6 +37,19 @@ final class PlayedService: Sendable {
     }
 
     var url: String { "ws://127.0.0.1:\(port)/social" }
+
+    /// Those that stand.
+    var connections: Int { rpc.counts.connections }
+
+    /// Returns when no connection stands any more; throws at the deadline.
+    func isDeserted() async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while connections > 0 {
+            guard ContinuousClock.now < deadline else { throw CancellationError() }
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            try await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
+        }
+    }
 
     /// Ends every connection, and listens no more.
     func leave() async {

@@ -17,8 +17,13 @@ extension SwiftProtobuf.Message {
 
 /// What a client does with what a service says.
 @Suite(.timeLimit(.minutes(1))) struct `A social client` {
-    static let alice = try! SocialAddress(parsing: "alice")
-    static let bob = try! SocialAddress(parsing: "bob")
+    static let alice = address("alice")
+    static let bob = address("bob")
+
+    private static func address(_ text: String) -> SocialAddress {
+        guard let address = try? SocialAddress(parsing: text) else { preconditionFailure("no address: \(text)") }
+        return address
+    }
 
     static func client(_ url: String, _ credential: SocialClient.Credential = .token("t")) -> SocialClient {
         var configuration = SocialClient.Configuration(url: url)
@@ -233,6 +238,48 @@ extension SwiftProtobuf.Message {
             try await friendships.next()
                 == .happened([FriendshipNews(other: bob, isOwn: false, body: .acted(.accept, at: instant))]))
         await client.close()
+        await service.leave()
+    }
+
+    @Test func `joins friends that come in several elements, and bears a service that counts beyond all time`()
+        async throws
+    {
+        func friends(_ name: String) -> FriendshipsSubscribeFriendshipEventsUpdatesResponse {
+            .with { $0.events.friends.users = [.with { $0.address = name }] }
+        }
+        let requests = FriendshipsSubscribeFriendshipEventsUpdatesResponse.with {
+            $0.events.requests.outgoing.items = [Int64.max, Int64.min].map { seconds in
+                .with {
+                    $0.user.address = "bob"
+                    $0.createdAt = seconds
+                }
+            }
+        }
+        let service = try await PlayedService([
+            .answers("GetPrivacy", FriendshipsPrivacyResponse()),
+            .streams("SubscribeFriendshipEventsUpdates", [friends("alice"), friends("bob"), requests]),
+        ])
+        let client = `A social client`.client(service.url)
+        var updates = client.friendshipUpdates().makeAsyncIterator()
+        guard case .snapshot(let snapshot) = try await updates.next() else {
+            Issue.record("no snapshot")
+            return
+        }
+        #expect(snapshot.friends == [`A social client`.alice, `A social client`.bob])
+        #expect(snapshot.outgoing.map(\.createdAt).max() ?? .epoch <= .distantFuture)
+        #expect(snapshot.outgoing.map(\.createdAt).min() == .epoch)
+        await client.close()
+        await service.leave()
+    }
+
+    @Test func `has closed its connection when it is forgotten`() async throws {
+        let service = try await PlayedService([.answers("GetPrivacy", FriendshipsPrivacyResponse())])
+        do {
+            let client = `A social client`.client(service.url)
+            try await client.connect()
+            #expect(service.connections == 1)
+        }
+        try await service.isDeserted()
         await service.leave()
     }
 

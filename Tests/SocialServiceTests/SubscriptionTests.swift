@@ -32,6 +32,16 @@ struct `A subscription` {
         #expect(elements[2].events.responses[1].room.roomID == "!r:x.org")
     }
 
+    @Test func `to friendships tells many friends in several elements`() async throws {
+        let bench = FriendshipsBench()
+        let friends = try (0..<1001).map { try address("f\($0)") }
+        await bench.population.befriend(try address("a"), with: friends)
+        let stream = try await bench.open("SubscribeFriendshipEventsUpdates", FriendshipsPayload.of("a"))
+        let elements: [News] = try await bench.first(3, of: stream)
+        #expect(elements.map(\.events.friends.users.count) == [1000, 1, 0])
+        #expect(elements.map(\.events.hasRequests) == [false, false, true])
+    }
+
     /// An old reader knows `responses` alone, and takes what stands there for the other user's act.
     @Test func `to friendships misleads no reader of old`() async throws {
         let bench = FriendshipsBench()

@@ -71,6 +71,30 @@ import Testing
         try await bench.stop()
     }
 
+    /// What was asked before is answered, however slowly it is taken; past a bound nobody is waited for.
+    @Test(arguments: [256 << 10, 64 << 20]) func `by reading late is waited for up to a bound`(bound: Int) async throws
+    {
+        let big = RPCModule("big", [RPCProcedure("big", .unary { _ in Data(count: 900_000) })])
+        let bench = try await RPCBench(modules: [big]) { $0.webSocket.cutPastBytes = bound }
+        let socket = try await bench.open()
+        try await socket.send(frame(1, .createPort(name: "main")))
+        _ = try await socket.message()
+        try await socket.send(frame(2, .requestModule(port: 1, name: "big")))
+        _ = try await socket.message()
+        try await socket.channel.setOption(.autoRead, value: false).get()
+        // More than the sockets take, asked for at once.
+        let requests = (3..<23 as Range<UInt32>).flatMap { socket.encode(request($0, 1)) }
+        try await socket.channel.writeAndFlush(ByteBuffer(bytes: requests)).get()
+        try await waits { bench.service.counts.callsStarted == 20 && bench.service.counts.calls == 0 }
+        try await socket.channel.setOption(.autoRead, value: true).get()
+        var answers = 0
+        while answers < 20, let frame = await socket.frame(), frame.opcode == 2 { answers += 1 }
+        #expect((answers == 20) == (bound > 1 << 20), "\(answers) answers")
+        socket.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
     @Test func `a thousand times, by beginning and never ending a handshake, is dropped in time`() async throws {
         let bench = try await RPCBench(firstRequestLimit: .seconds(2))
         let client = try await bench.client()

@@ -164,6 +164,17 @@ import Testing
         try await bench.stop()
     }
 
+    @Test(arguments: [
+        ("hello\r\n\r\n", 400), ("GET /rpc\r\n\r\n", 400), ("\r\nGET /rpc HTTP/1.1\r\nHost: x.org\r\n\r\n", 200),
+    ]) func `is no reason to let other requests wait`(text: String, status: Int) async throws {
+        let bench = try await RPCBench()
+        let socket = try await PlainSocket.connect(to: bench.port)
+        try await socket.send(text: text)
+        #expect(await socket.head().hasPrefix("HTTP/1.1 \(status)"))
+        socket.close()
+        try await bench.stop()
+    }
+
     @Test func `closes with 1001 when the server stops, and holds nothing up`() async throws {
         let bench = try await RPCBench()
         let socket = try await bench.open()

@@ -6,7 +6,7 @@ import SocialWire
 extension FriendshipsService {
     /// `SubscribeFriendshipEventsUpdates(Payload) → stream SubscribeFriendshipEventsUpdatesResponse`.
     ///
-    /// First all friends (`friends`), then all open requests (`requests`), then what happens. What happened while those
+    /// First all friends (`friends`, several elements if there are many), then all open requests (`requests`), then what happens. What happened while those
     /// two were read is in them and may come once more. ADR-189: friends and requests at connect.
     var subscribeFriendshipEventsUpdates: RPCProcedure {
         stream(
@@ -16,13 +16,18 @@ extension FriendshipsService {
             let updates = await population.friendshipUpdates(for: caller.address, on: caller.session)
             let friends = await population.friends(of: caller.address)
             let requests = await population.requests(of: caller.address)
-            let first = [
-                FriendshipsFriendshipEventResponses.with { $0.friends = FriendshipsUsers(friends) },
-                .with { $0.requests = FriendshipsRequestEvents(requests) },
-            ]
+            let first =
+                stride(from: 0, to: max(friends.count, 1), by: FriendshipsService.friendsPerElement).map { start in
+                    FriendshipsFriendshipEventResponses.with {
+                        $0.friends = FriendshipsUsers(friends[start...].prefix(FriendshipsService.friendsPerElement))
+                    }
+                } + [.with { $0.requests = FriendshipsRequestEvents(requests) }]
             return encoded(updates, after: first.compactMap { try? $0.element }, permission(of: caller))
         }
     }
+
+    /// In the first elements; so each is well below what a frame may have.
+    static let friendsPerElement = 1000
 
     private func encoded(
         _ updates: some AsyncSequence<[FriendshipNews], Never> & Sendable, after first: [Data],

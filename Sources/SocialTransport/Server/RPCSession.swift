@@ -40,6 +40,8 @@ final class RPCSession: WebSocketSession {
     func goingAway() { submit(.goingAway) }
 
     func ended() {
+        // One that never opened was never counted.
+        guard connection != nil else { return }
         connection = nil
         service.noteClosed()
         submit(.transportClosed)

@@ -62,8 +62,13 @@ final class WebSocketConnection: ChannelDuplexHandler {
     /// Sends a binary message; nothing once the connection closes.
     func send(_ bytes: [UInt8]) {
         guard state == .open, let context else { return }
-        guard context.channel.isWritable else { return cut(1008) }
+        guard context.channel.isWritable || unsentBytes(of: context) <= limits.cutPastBytes else { return cut(1008) }
         write(.binary, context.channel.allocator.buffer(bytes: bytes))
+    }
+
+    /// Behind TLS what the other side of it has not taken.
+    private func unsentBytes(of context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
     }
 
     /// Begins to close, or cuts the connection if the other side does not take its part in time.

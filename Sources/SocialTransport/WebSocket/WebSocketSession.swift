@@ -18,9 +18,12 @@ protocol WebSocketSession: AnyObject {
 public struct WebSocketLimits: Hashable, Sendable {
     /// Bytes of a message, its fragments together: close 1009.
     public var messageBytesLimit = 1 << 20
-    /// Bytes that the other side has not taken: nothing more is read from it, and if something more is to be sent,
-    /// the connection is cut, after a close 1008 that may not arrive. One message may go past it.
+    /// Bytes that the other side has not taken: nothing more is read from it until it takes them.
     public var unsentBytesLimit = 128 * 1024
+    /// The same: if something more is to be sent, the connection is cut, after a close 1008 that may not arrive. Far
+    /// more than ``unsentBytesLimit``, since a slow line holds a long answer for a while, and what was asked before is
+    /// answered behind it.
+    public var cutPastBytes = 2 << 20
     /// Between the close that was sent and the end of the connection: it is cut.
     public var cutAfter: Duration = .seconds(5)
 

@@ -30,6 +30,15 @@ struct ConsistencyRule: Sendable {
             let social = configuration.social
             return tooShort(social.timeout, than: social.heartbeat, of: "social.heartbeat")
         },
+        ConsistencyRule(
+            keys: ["social.requests_to_user", "social.requests_from_user", "social.message_limit"]
+        ) { configuration in
+            let social = configuration.social
+            let bytes = (social.requestsToUser + social.requestsFromUser) * (social.messageLimitBytes + 300)
+            guard bytes > 1_000_000 else { return nil }
+            return "a user's open requests could be \(bytes) bytes with their messages; an answer holds 1000000: lower "
+                + "social.requests_to_user, social.requests_from_user or social.message_limit"
+        },
         ConsistencyRule(keys: ["federation.listen", "client.listen", "federation.enabled"]) { configuration in
             let (federation, client) = (configuration.federation, configuration.client)
             guard federation.enabled, federation.listen == client.listen, client.listen.port != 0 else { return nil }

@@ -63,6 +63,8 @@ struct SocialParts: Sendable {
         ) { clock.now }
         var transport = RPCService.Configuration()
         transport.connectionsLimit = configuration.social.connections
+        // What comes is short: a chain of signatures, a request with its message.
+        transport.webSocket.messageBytesLimit = (64 << 10) + configuration.social.messageLimitBytes
         transport.connection.streamsLimit = configuration.social.streamsPerConnection
         transport.connection.callsLimit = configuration.social.streamsPerConnection + 64
         rpc = RPCService(modules: service.modules, configuration: transport) { await service.sessionEnded($0) }
@@ -87,6 +89,7 @@ struct SocialParts: Sendable {
             let (counts, transport) = (await runtime.read { engine, _ in engine.counts }, rpc.counts)
             var report = SocialReport()
             report.connections = transport.connections
+            report.connectionsRefused = transport.connectionsRefused
             report.streams = transport.streams
             report.callsStarted = transport.callsStarted
             report.users = counts.users
