@@ -85,4 +85,24 @@ struct `Processes of one population` {
         #expect(bench.seen(ann) == ["bob:offline"])
         #expect(bench.shares.allSatisfy { if case .presence = $0 { false } else { true } })
     }
+
+    /// Redis keeps what a process said before it lost the connection; meanwhile the user may have left.
+    @Test func `hear their own old word, take nobody for being there by it, and take it back`() {
+        var bench = SocialBench { $0.isShared = true }
+        bench.befriend("ann", "bob")
+        let ann = bench.subscribePresence("ann", on: 1)
+        func words() -> [FriendState] {
+            bench.shares.compactMap { if case .presence(let presence) = $0 { presence.state } else { nil } }
+        }
+        let old = SocialEngine.SharedPresence(
+            user: address("bob"), process: bench.engine.process, sequence: 5, state: .online,
+            whereabouts: parcel(1, 0), at: bench.now, placedBy: bench.engine.process, validFor: .minutes(2))
+        bench.submit(.shared(.presence(old)))
+        #expect(bench.seen(ann).isEmpty)
+        #expect(words() == [.offline])
+        bench.heartbeat("bob", on: 2, parcel(3, 0))
+        bench.submit(.shared(.presence(old)))
+        #expect(bench.seen(ann) == ["bob:online@3,0"])
+        #expect(words() == [.offline, .online])
+    }
 }

@@ -95,6 +95,37 @@ import Testing
         try await bench.stop()
     }
 
+    /// The answers are made when it has long stopped reading, and no ping is there to notice that.
+    @Test func `by never reading is cut as soon as more waits for it than may`() async throws {
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let opened = Task { for await _ in gate {} }
+        let large = RPCProcedure(
+            "large",
+            .unary { _ in
+                await opened.value
+                return Data(count: 512 * 1024)
+            })
+        let bench = try await RPCBench(modules: [RPCModule("large", [large])]) {
+            $0.pulses = WebSocketPulses(interval: .seconds(3600))
+        }
+        let socket = try await loaded(bench)
+        try await socket.send(frame(3, .requestModule(port: 1, name: "large")))
+        let answer = try RPCMessage(decoding: #require(await socket.message()))
+        guard case .moduleLoaded(_, let procedures) = answer.body, let procedure = procedures.first?.id else {
+            Issue.record("not loaded: \(answer)")
+            return
+        }
+        try await socket.channel.setOption(.autoRead, value: false).get()
+        // Far more than all buffers between the two ends take.
+        for number in 4..<64 as Range<UInt32> { try await socket.send(request(number, procedure)) }
+        try await waits { bench.service.counts.calls == 60 }
+        opening.finish()
+        try await waits { bench.service.counts.connections == 0 }
+        socket.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
     @Test func `a thousand times, by beginning and never ending a handshake, is dropped in time`() async throws {
         let bench = try await RPCBench(firstRequestLimit: .seconds(2))
         let client = try await bench.client()

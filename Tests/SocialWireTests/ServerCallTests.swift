@@ -73,6 +73,18 @@ struct `The server's end` {
             ])
     }
 
+    @Test func `answers nothing of a module that was loaded on another port`() throws {
+        var bench = ServerBench()
+        bench.take(3, .createPort(name: "other"))
+        _ = bench.flush()
+        bench.take(4, .request(port: 2, procedure: 1, clientStream: 0, payload: Data()))
+        let missing = RPCMessage.Body.remoteError(code: 0, message: "procedureId 1 is missing in other (2))")
+        #expect(bench.flush() == [.send(4, missing)])
+        bench.take(5, .requestModule(port: 2, name: "echo"))
+        _ = bench.flush()
+        _ = try bench.call(6, procedure: 1, port: 2)
+    }
+
     @Test func `refuses a stream where none is due, and its lack, and lets the stream's source go`() {
         var bench = ServerBench()
         bench.take(4, .request(port: 1, procedure: 1, clientStream: 3, payload: Data()))
