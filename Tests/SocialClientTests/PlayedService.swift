@@ -65,6 +65,27 @@ extension RPCProcedure {
         RPCProcedure(name, .unary { _ in try answer.serializedBytes() })
     }
 
+    /// Gives one element, says when the next one is wanted, and gives nothing for as long as somebody listens.
+    static func breaksOff(
+        _ name: String, behind element: some SocialAnswer, _ wanted: AsyncStream<Void>.Continuation
+    ) -> RPCProcedure {
+        RPCProcedure(
+            name,
+            .serverStream { _ in
+                let isGiven = Mutex(false)
+                return AsyncThrowingStream<Data, any Error> {
+                    let isFirst = isGiven.withLock { isGiven in
+                        defer { isGiven = true }
+                        return !isGiven
+                    }
+                    if isFirst { return try element.bytes }
+                    wanted.yield()
+                    for await _ in AsyncStream<Void>.makeStream().stream {}
+                    return nil
+                }
+            })
+    }
+
     /// Gives these, and then nothing for as long as somebody listens; or ends.
     static func streams(_ name: String, _ elements: [any SocialAnswer], ends: Bool = false) -> RPCProcedure {
         RPCProcedure(

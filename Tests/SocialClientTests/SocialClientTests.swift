@@ -56,6 +56,10 @@ extension SwiftProtobuf.Message {
         }
     }
 
+    private func friends(_ name: String) -> FriendshipsSubscribeFriendshipEventsUpdatesResponse {
+        .with { $0.events.friends.users = [.with { $0.address = name }] }
+    }
+
     private func sighting(_ friend: SocialAddress, x: Int32) -> FriendSighting {
         FriendSighting(
             friend: friend, state: .online, whereabouts: Whereabouts(realm: "main", parcel: .init(x: x, y: 2)))
@@ -181,6 +185,84 @@ extension SwiftProtobuf.Message {
         await client.close()
         #expect(try await updates.next() == nil)
         await second.leave()
+    }
+
+    /// What was heard of a list before the connection broke off is not of the list that comes after.
+    @Test func `forgets half a snapshot when the connection is lost`() async throws {
+        let offer = RPCProcedure.answers("GetPrivacy", FriendshipsPrivacyResponse())
+        let (presence, events) = ("SubscribeFriendshipPresenceUpdates", "SubscribeFriendshipEventsUpdates")
+        let (taken, take) = AsyncStream.makeStream(of: Void.self)
+        let first = try await PlayedService([
+            offer, .breaksOff(presence, behind: positions([("alice", "1")], snapshot: true, more: true), take),
+            .breaksOff(events, behind: friends("alice"), take),
+        ])
+        let client = `A social client`.client(first.url)
+        var sightings = client.presenceUpdates().makeAsyncIterator()
+        var friendships = client.friendshipUpdates().makeAsyncIterator()
+        var halves = taken.makeAsyncIterator()
+        for _ in 0..<2 { await halves.next() }
+        await first.leave()
+        guard case .lost = try await sightings.next(), case .lost = try await friendships.next() else {
+            Issue.record("not told that the connection is lost")
+            return
+        }
+        let second = try await PlayedService(
+            port: first.port,
+            [
+                offer, .streams(presence, [positions([("bob", "7")], snapshot: true)]),
+                .streams(events, [friends("bob"), .with { $0.events.requests = FriendshipsRequestEvents() }]),
+            ])
+        let bob = `A social client`.bob
+        #expect(try await sightings.next() == .snapshot([sighting(bob, x: 7)]))
+        #expect(
+            try await friendships.next() == .snapshot(Friendships(friends: [bob], outgoing: [], incoming: [])))
+        await client.close()
+        await second.leave()
+    }
+
+    @Test func `tells friendships as they are, then what happened, the user's own acts among it`() async throws {
+        let requests = FriendshipsSubscribeFriendshipEventsUpdatesResponse.with {
+            $0.events.requests.outgoing.items = [
+                .with {
+                    $0.user.address = "bob"
+                    $0.createdAt = 1_790_000_000
+                }
+            ]
+        }
+        let own = FriendshipsSubscribeFriendshipEventsUpdatesResponse.with {
+            $0.events.own = [
+                .with {
+                    $0.cancel.user.address = "bob"
+                    $0.byMe = true
+                }
+            ]
+        }
+        let other = FriendshipsSubscribeFriendshipEventsUpdatesResponse.with {
+            $0.events.responses = [.with { $0.delete.user.address = "alice" }]
+        }
+        let service = try await PlayedService([
+            .answers("GetPrivacy", FriendshipsPrivacyResponse()),
+            .streams(
+                "SubscribeFriendshipEventsUpdates", [friends("alice"), friends("0xab"), requests, own, other]),
+        ])
+        let client = `A social client`.client(service.url)
+        var updates = client.friendshipUpdates().makeAsyncIterator()
+        let (alice, bob) = (`A social client`.alice, `A social client`.bob)
+        let instant = Instant(millisecondsSinceEpoch: 1_790_000_000_000)
+        #expect(
+            try await updates.next()
+                == .snapshot(
+                    Friendships(
+                        friends: [alice, try SocialAddress(parsing: "0xab")],
+                        outgoing: [FriendRequest(other: bob, createdAt: instant, message: nil)], incoming: [])))
+        #expect(
+            try await updates.next()
+                == .happened([FriendshipNews(other: bob, isOwn: true, body: .acted(.cancel, at: instant))]))
+        #expect(
+            try await updates.next()
+                == .happened([FriendshipNews(other: alice, isOwn: false, body: .acted(.delete, at: instant))]))
+        await client.close()
+        await service.leave()
     }
 
     @Test func `ends a subscription that is refused`() async throws {

@@ -202,6 +202,16 @@ import Testing
         try await bench.stop()
     }
 
+    @Test func `asks for patience past the rate that is configured`() async throws {
+        let bench = try await Bench { $0.social.rateLimit = .init(perSecond: 0.001, burst: 3) }
+        let client = try await bench.connect()
+        for _ in 0..<3 { #expect(try await client.beat(bench.alice).position.x == "1") }
+        let refused = try await client.beat(bench.alice)
+        #expect(refused.tooManyRequestsError.message == "Too many requests")
+        #expect(try await client.beat(bench.bob).position.x == "1")
+        try await bench.stop()
+    }
+
     @Test func `keeps friends over a restart, and closes connections when it stops`() async throws {
         let data = try TemporaryFolder()
         let store = data.path("kept.sqlite")
