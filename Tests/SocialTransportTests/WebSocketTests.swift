@@ -155,7 +155,8 @@ import Testing
         let socket = try await bench.open()
         let idle = try await PlainSocket.connect(to: bench.port)
         let half = try await PlainSocket.connect(to: bench.port)
-        try await half.send(text: "GET /rpc HTTP/1.1\r\nUpgrade: webs")
+        // On a busy machine it may be too late for that already.
+        try? await half.send(text: "GET /rpc HTTP/1.1\r\nUpgrade: webs")
         #expect(await idle.frame() == nil)
         #expect(await half.frame() == nil)
         try await socket.send(`A WebSocket of the listener`.createPort)
