@@ -260,8 +260,8 @@ let package = Package(
             "presencedTests",
             [
                 "AdminGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
-                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialTransport",
-                "SocialWire", logging, nioPosix, swiftProtobuf, yams,
+                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialEngine",
+                "SocialService", "SocialTransport", "SocialWire", logging, nioPosix, swiftProtobuf, yams,
             ]),
         tests(
             "LiveTests",

@@ -3,6 +3,8 @@ import Foundation
 import Logging
 import PresenceEngine
 import PresenceModel
+import SocialEngine
+import SocialService
 import SocialTransport
 import SocialWire
 import SwiftProtobuf
@@ -69,9 +71,16 @@ import Testing
                 .filter(\.isConnected).map { "\($0.device) \($0.type?.text ?? "-")" }
         }
 
-        func choose(_ state: ChosenState) async throws {
+        /// Whether the social service shows the user to nobody, by a choice made elsewhere.
+        func isConcealed(_ user: String = "alice") async throws -> Bool {
+            let address = try SocialAddress(parsing: user)
+            let social = try #require(server.social)
+            return await social.runtime.read { engine, _ in engine.settings(of: address).isConcealed }
+        }
+
+        func choose(_ state: ChosenState, as user: String = "alice") async throws {
             let key = DeviceKey(
-                user: try UserID(parsing: "@alice:localhost"), device: try DeviceID(parsing: "D"))
+                user: try UserID(parsing: "@\(user):localhost"), device: try DeviceID(parsing: "D"))
             try await server.runtime.choose(state, text: nil, on: key)
         }
     }
@@ -210,6 +219,39 @@ import Testing
         #expect(refused.tooManyRequestsError.message == "Too many requests")
         #expect(try await client.beat(bench.bob).position.x == "1")
         try await bench.stop()
+    }
+
+    /// Of this one's Matrix users nobody ever chose anything.
+    @Test func `shows nobody who hides at another process, whatever they do here`() async throws {
+        let bench = try await Bench { $0.social.leaveGrace = .zero }
+        let client = try await bench.connect()
+        try await #require(bench.server.social).runtime.setConcealment(of: SocialAddress(parsing: "alice"), to: true)
+        _ = try await client.beat(bench.alice)
+        try await waits { try await bench.devices().count == 1 }
+        #expect(try await bench.isConcealed())
+        await client.connection.close()
+        try await waits { try await bench.devices().isEmpty }
+        // What was heard of alice's coming and going was acted upon before this is.
+        try await bench.choose(.hidden, as: "bob")
+        try await waits { try await bench.isConcealed("bob") }
+        #expect(try await bench.isConcealed())
+        try await bench.stop()
+    }
+
+    @Test func `knows at once who chose to hide while it was switched off, or not to any more`() async throws {
+        let data = try TemporaryFolder()
+        let store = data.path("kept.sqlite")
+        func bench(isOn: Bool) async throws -> Bench {
+            try await Bench { ($0.store.file, $0.social.enabled) = (store, isOn) }
+        }
+        for (state, isConcealed) in [(ChosenState.hidden, true), (.online, false), (.offline, true)] {
+            let off = try await bench(isOn: false)
+            try await off.choose(state)
+            try await off.stop()
+            let on = try await bench(isOn: true)
+            #expect(try await on.isConcealed() == isConcealed)
+            try await on.stop()
+        }
     }
 
     @Test func `keeps friends over a restart, and closes connections when it stops`() async throws {

@@ -17,11 +17,11 @@ struct PresenceServer: Sendable {
     /// `nil` beside a homeserver, which knows whose a token is.
     let tokens: TokenSource?
     let listeners: Listeners
+    /// `nil` where the social service is switched off.
+    let social: SocialParts?
     private let store: PresenceStore
     private let federation: FederationParts?
     private let homeserver: HomeserverParts?
-    /// `nil` where the social service is switched off.
-    private let social: SocialParts?
     private let logger: Logger
 
     /// Opens and reads everything, and starts the engines; nothing listens yet.
@@ -33,7 +33,8 @@ struct PresenceServer: Sendable {
         let (store, boot, snapshot) = try openStore(configuration, logger: logger)
         let federation = try FederationParts(configuration, clock: clock, logger: logger)
         let sender = configuration.federation.send ? federation?.sender : nil
-        let concealment = ConcealmentWatch(store)
+        let concealment = ConcealmentWatch(
+            store, of: configuration.serverName, from: snapshot.presence.statuses)
         let runtime = PresenceRuntime(
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
             journal: configuration.social.enabled ? concealment : store, delivery: sender ?? NoDelivery(), boot: boot)
@@ -51,8 +52,8 @@ struct PresenceServer: Sendable {
             configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
             social: social, clock: clock, logger: logger)
         return PresenceServer(
-            configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, store: store,
-            federation: federation, homeserver: homeserver, social: social, logger: logger)
+            configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, social: social,
+            store: store, federation: federation, homeserver: homeserver, logger: logger)
     }
 
     private static func introduceUsers(

@@ -95,8 +95,6 @@ actor LinkedUsers {
         else { return }
         let key = DeviceKey(user: user, device: device)
         visits[address] = Visit(key: key)
-        let choice = await presence.read { engine, _ in engine.ownState(of: user).effective }
-        await social.setConcealment(of: address, to: choice.isConcealing)
         _ = await presence.openSync(on: key, .online)
         await presence.submit(.presence(.deviceReported(key, DeviceReport(idleness: .active, type: world))))
     }
@@ -111,9 +109,4 @@ actor LinkedUsers {
         // Ends what holds the device, too.
         await presence.submit(.presence(.deviceRevoked(visit.key)))
     }
-}
-
-extension ChosenState {
-    /// Who chose it is offline to others.
-    var isConcealing: Bool { self == .hidden || self == .offline }
 }

@@ -48,7 +48,9 @@ struct SocialParts: Sendable {
         runtime = SocialRuntime(
             engine: SocialEngine(process: process, configuration: settings), clock: clock, journal: store,
             outside: outside, sharing: redis)
-        await runtime.start(from: try SocialParts.load(store, configuration, logger))
+        let saved = try SocialParts.load(store, configuration, logger)
+        await runtime.start(from: saved)
+        await concealment.start(with: runtime, from: saved, isAlone: redis == nil)
         self.concealment = concealment
         path = configuration.social.path
 
