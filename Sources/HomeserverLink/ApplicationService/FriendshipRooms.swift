@@ -30,15 +30,35 @@ public struct FriendshipRooms: Sendable {
             homeserver: homeserver, ownToken: registration.ownToken, id: registration.id, adminToken: nil)
     }
 
-    /// The room of two users of the homeserver, in which both are when it returns.
+    /// The room of two users of the homeserver, in which both are when it returns; or, of a room without an alias, one
+    /// is and the other is invited.
     /// - Throws: ``NobodyThere``; ``HomeserverTrouble``, after which it may be tried again.
     public func room(of one: UserID, and other: UserID) async throws -> RoomID {
         let (low, high) = one.localpart.lowercased() < other.localpart.lowercased() ? (one, other) : (other, one)
         for user in [low, high] where try await !client.isThere(user) { throw NobodyThere(user: user) }
-        let room = try await roomWithAlias(of: low, high)
+        guard let room = try await roomWithAlias(of: low, high) else {
+            return try await roomWithoutAlias(of: low, high)
+        }
         try await bring(low, high, into: room)
-        for (user, friend) in [(low, high), (high, low)] { await noteAsDirect(room, of: user, with: friend) }
+        await noteAsDirect(room, low, high)
         return room
+    }
+
+    /// A room that nothing leads to but its id: whatever fails once it is there must not have it made again.
+    private func roomWithoutAlias(of low: UserID, _ high: UserID) async throws(HomeserverTrouble) -> RoomID {
+        let room = try await client.createRoom(as: low, inviting: high, aliasLocalpart: nil)
+        do throws(HomeserverTrouble) {
+            try await bring(low, high, into: room)
+        } catch {
+            logger.info(
+                "a friend was invited to a room and could not be brought in", metadata: ["reason": "\(error.message)"])
+        }
+        await noteAsDirect(room, low, high)
+        return room
+    }
+
+    private func noteAsDirect(_ room: RoomID, _ low: UserID, _ high: UserID) async {
+        for (user, friend) in [(low, high), (high, low)] { await noteAsDirect(room, of: user, with: friend) }
     }
 
     /// Without the server: a homeserver adds its own.
@@ -46,8 +66,9 @@ public struct FriendshipRooms: Sendable {
         "\(low.localpart.lowercased())+\(high.localpart.lowercased())"
     }
 
-    /// Finds the room by its alias, or makes it. Two who make it at once find one room: the alias is given once.
-    private func roomWithAlias(of low: UserID, _ high: UserID) async throws(HomeserverTrouble) -> RoomID {
+    /// Finds the room by its alias, or makes it; `nil` where it can have none. Two who make it at once find one room:
+    /// the alias is given once.
+    private func roomWithAlias(of low: UserID, _ high: UserID) async throws(HomeserverTrouble) -> RoomID? {
         let localpart = FriendshipRooms.aliasLocalpart(of: low, high)
         for _ in 0..<2 {
             if let found = try await client.room(withAlias: "#\(localpart):\(server)") {
@@ -66,15 +87,19 @@ public struct FriendshipRooms: Sendable {
                 break
             }
         }
-        return try await client.createRoom(as: low, inviting: high, aliasLocalpart: nil)
+        return nil
     }
 
-    /// Whether nobody but the two is in the room, and at least one of them is.
+    /// Whether at least one of the two is in the room, and nobody else is or ever was.
+    ///
+    /// Whoever made a room under the alias and left it comes back when they like: they keep the power over it.
     private func isOurs(_ room: RoomID, _ low: UserID, _ high: UserID) async throws(HomeserverTrouble) -> Bool {
         for user in [low, high] {
             do throws(HomeserverTrouble) {
                 let members = try await client.joinedMembers(of: room, as: user)
-                if members.contains(user) { return members.allSatisfy { $0 == low || $0 == high } }
+                guard members.contains(user) else { continue }
+                guard members.allSatisfy({ $0 == low || $0 == high }) else { return false }
+                return try await client.everyMember(of: room, as: user).isSubset(of: [low.text, high.text])
             } catch {
                 guard error.isRefusal(403, 404) else { throw error }
             }

@@ -52,6 +52,25 @@ extension HomeserverClient {
         _ = try await post("rooms/\(PercentEncoding.encode(room.text))/invite", content, as: member)
     }
 
+    /// Everybody who ever had to do with a room, as one of its members sees it: those who are in, who were invited, who
+    /// left and who were banned. For rooms of few.
+    func everyMember(of room: RoomID, as user: UserID) async throws(HomeserverTrouble) -> Set<String> {
+        let path = "/_matrix/client/v3/rooms/\(PercentEncoding.encode(room.text))/members"
+        let target = "\(path)?user_id=\(PercentEncoding.encode(user.text))"
+        let answer = try await ask(HomeserverQuestion("GET", target, token: ownToken), "members")
+        guard let events = answer["chunk"]?.array else {
+            throw HomeserverTrouble(.malformed, "members: no list in the answer")
+        }
+        var members: Set<String> = []
+        for event in events {
+            guard let member = event["state_key"]?.string else {
+                throw HomeserverTrouble(.malformed, "members: an event of nobody")
+            }
+            members.insert(member)
+        }
+        return members
+    }
+
     /// The user's account data `m.direct`: rooms by user; empty if there is none.
     func directRooms(of user: UserID) async throws(HomeserverTrouble) -> JSONObject {
         do throws(HomeserverTrouble) {

@@ -57,7 +57,10 @@ struct `A room of friends` {
 
     @Test(arguments: ["@0xaa:x.org", "@0xbb:x.org"]) func `takes back who left it`(user: String) async throws {
         let first = try await room()
-        homeserver.change { $0.rooms[first]?.joined.removeAll { $0 == user } }
+        homeserver.change {
+            $0.rooms[first]?.joined.removeAll { $0 == user }
+            $0.rooms[first]?.left.append(user)
+        }
         #expect(try await room() == first)
         #expect(homeserver.now.rooms[first]?.joined.sorted() == ["@0xaa:x.org", "@0xbb:x.org"])
     }
@@ -71,6 +74,46 @@ struct `A room of friends` {
         homeserver.change { $0.rooms["!trap:x.org"]?.joined.append("@0xaa:x.org") }
         #expect(try await room() != "!trap:x.org")
         #expect(homeserver.now.rooms["!trap:x.org"]?.joined == ["@0xcc:x.org", "@0xaa:x.org"])
+    }
+
+    /// Who made it and left can come back, and has the power over it.
+    @Test(arguments: [["@0xaa:x.org"], ["@0xbb:x.org"], ["@0xaa:x.org", "@0xbb:x.org"]])
+    func `is never one that somebody else was in before`(members: [String]) async throws {
+        homeserver.change {
+            $0.rooms["!trap:x.org"] = .init(joined: members, left: ["@0xcc:x.org"])
+            $0.aliases[alias] = "!trap:x.org"
+        }
+        let room = try await room()
+        #expect(room != "!trap:x.org")
+        #expect(homeserver.now.rooms["!trap:x.org"]?.joined == members)
+        #expect(homeserver.now.rooms[room]?.joined == ["@0xaa:x.org", "@0xbb:x.org"])
+    }
+
+    @Test func `is never one that somebody else is invited to`() async throws {
+        homeserver.change {
+            $0.rooms["!trap:x.org"] = .init(joined: ["@0xaa:x.org"], invited: ["@0xbb:x.org", "@0xcc:x.org"])
+            $0.aliases[alias] = "!trap:x.org"
+        }
+        #expect(try await room() != "!trap:x.org")
+    }
+
+    /// Nothing would lead to the first one.
+    @Test func `is not made again where it has no alias and the other cannot be brought in`() async throws {
+        homeserver.change {
+            $0.rooms["!trap:x.org"] = .init(joined: ["@0xcc:x.org"])
+            $0.aliases[alias] = "!trap:x.org"
+            $0.refused = ("join?user_id=@0xbb", 429, "M_LIMIT_EXCEEDED")
+        }
+        let room = try await room()
+        #expect(homeserver.now.rooms[room] == .init(joined: ["@0xaa:x.org"], invited: ["@0xbb:x.org"], isDirect: true))
+        #expect(homeserver.now.direct["@0xaa:x.org"]?["@0xbb:x.org"] == [.string(room)])
+    }
+
+    @Test func `is tried again where it has an alias and the other cannot be brought in`() async throws {
+        homeserver.change { $0.refused = ("join?user_id=@0xbb", 429, "M_LIMIT_EXCEEDED") }
+        await #expect(throws: HomeserverTrouble.self) { try await room() }
+        homeserver.change { $0.refused = nil }
+        #expect(try await room() == "!room0:x.org")
     }
 
     @Test func `has no alias where the registration has none for it`() async throws {

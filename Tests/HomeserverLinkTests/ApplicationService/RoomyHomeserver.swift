@@ -10,6 +10,7 @@ final class RoomyHomeserver: HomeserverAsking {
         var joined: [String] = []
         var invited: [String] = []
         var isDirect = false
+        var left: [String] = []
     }
 
     struct State {
@@ -109,10 +110,20 @@ final class RoomyHomeserver: HomeserverAsking {
             var members = JSONObject()
             for member in room.joined { members[member] = .object(JSONObject()) }
             return found(["joined": .object(members)])
+        case "members":
+            guard isIn || room.left.contains(user) else { return refusal(403, "M_FORBIDDEN") }
+            let memberships = [("join", room.joined), ("invite", room.invited), ("leave", room.left)]
+            let events = memberships.flatMap { membership, users in
+                users.map { user -> JSONValue in
+                    ["state_key": .string(user), "content": ["membership": .string(membership)]]
+                }
+            }
+            return found(["chunk": .array(events)])
         case "join":
             guard isIn || room.invited.contains(user) else { return refusal(403, "M_FORBIDDEN") }
             if !isIn { room.joined.append(user) }
             room.invited.removeAll { $0 == user }
+            room.left.removeAll { $0 == user }
         case "invite":
             guard isIn, let other = body["user_id"]?.string, !room.joined.contains(other) else {
                 return refusal(403, "M_FORBIDDEN")
