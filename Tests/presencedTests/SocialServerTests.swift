@@ -64,9 +64,9 @@ import Testing
             return Client(connection: client, module: module)
         }
 
-        /// The devices of alice that are connected, with their types.
-        func devices() async throws -> [String] {
-            let user = try UserID(parsing: "@alice:localhost")
+        /// The devices of a user that are connected, with their types.
+        func devices(of user: String = "alice") async throws -> [String] {
+            let user = try UserID(parsing: "@\(user):localhost")
             return await server.runtime.read { engine, now in engine.devices(of: user, at: now) }
                 .filter(\.isConnected).map { "\($0.device) \($0.type?.text ?? "-")" }
         }
@@ -186,9 +186,38 @@ import Testing
         _ = try await client.beat(bench.alice)
         try await waits { try await bench.devices().count == 1 }
         try await choose(.hidden)
-        try await waits { try await bench.devices().isEmpty }
+        #expect(try await bench.devices().isEmpty)
         try await choose(.stateOnly)
         try await waits { try await bench.devices().count == 1 }
+        try await bench.stop()
+    }
+
+    @Test func `shows in Matrix nobody who came to hide while they were looked up`() async throws {
+        let bench = try await Bench()
+        let social = try #require(bench.server.social).runtime
+        let (asked, ask) = AsyncStream.makeStream(of: UserID.self)
+        let (answers, answer) = AsyncStream.makeStream(of: Void.self)
+        let linked = try LinkedUsers(server: ServerName(parsing: "localhost"), presence: bench.server.runtime) { user in
+            ask.yield(user)
+            for await _ in answers { return true }
+            return false
+        }
+        let work = Task { await linked.run(with: social) }
+        var questions = asked.makeAsyncIterator()
+        let (carol, dave) = try (SocialAddress(parsing: "carol"), SocialAddress(parsing: "dave"))
+        linked.note(carol, isThere: true)
+        #expect(await questions.next()?.text == "@carol:localhost")
+        try await social.setPrivacy(of: carol, to: .hidden)
+        await linked.hide(carol)
+        // Looked up once all is done about carol.
+        linked.note(dave, isThere: true)
+        answer.yield()
+        #expect(await questions.next()?.text == "@dave:localhost")
+        #expect(try await bench.devices(of: "carol").isEmpty)
+        answer.yield()
+        try await waits { try await bench.devices(of: "dave").count == 1 }
+        work.cancel()
+        await work.value
         try await bench.stop()
     }
 

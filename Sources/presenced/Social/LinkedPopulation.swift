@@ -30,9 +30,10 @@ struct LinkedPopulation: SocialPopulation {
 
     func privacy(of user: SocialAddress) async -> SocialPrivacy { await population.privacy(of: user) }
 
-    /// What the social service shows of the user in Matrix follows at once.
+    /// Who hides is gone from Matrix when it returns; who shows themselves again is there soon.
     func setPrivacy(of user: SocialAddress, to privacy: SocialPrivacy) async throws(FriendshipRefusal) {
         try await population.setPrivacy(of: user, to: privacy)
+        if privacy == .hidden { await linked.hide(user) }
         linked.reconsider(user)
     }
 

@@ -24,6 +24,8 @@ actor LinkedUsers {
     private var visits: [SocialAddress: Visit] = [:]
     /// Users who are in the social service, linked or not.
     private var there: Set<SocialAddress> = []
+    /// Users whose visit is being opened, and who waits for that.
+    private var opening: [SocialAddress: [CheckedContinuation<Void, Never>]] = [:]
     /// The latest word on each user that was not acted upon yet; `nil`: only to be looked at again.
     private nonisolated let notes = Mutex<[SocialAddress: Bool?]>([:])
     private nonisolated let wakes: AsyncStream<Void>
@@ -52,6 +54,12 @@ actor LinkedUsers {
             if notes[user] == nil { notes.updateValue(nil, forKey: user) }
         }
         wakeUp.yield()
+    }
+
+    /// The user chose to be hidden, and that is so already: when it returns, nothing shows in Matrix, nor will.
+    func hide(_ user: SocialAddress) async {
+        if opening[user] != nil { await withCheckedContinuation { opening[user]?.append($0) } }
+        await end(user)
     }
 
     /// The user of Matrix who has that address, whether there is one or not.
@@ -93,6 +101,10 @@ actor LinkedUsers {
         guard visits[address] == nil, let device = LinkedUsers.device, let world = LinkedUsers.world,
             let user = user(of: address), await exists(user)
         else { return }
+        opening[address] = []
+        defer { for waiter in opening.removeValue(forKey: address) ?? [] { waiter.resume() } }
+        // They may have chosen otherwise while they were looked up.
+        guard await social.privacy(of: address) != .hidden else { return }
         let key = DeviceKey(user: user, device: device)
         visits[address] = Visit(key: key)
         _ = await presence.openSync(on: key, .online)
