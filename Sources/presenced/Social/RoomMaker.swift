@@ -5,11 +5,11 @@ import SocialEngine
 import SocialService
 import Synchronization
 
-/// Makes the rooms that friendships want, a few at a time, where both friends are users of the homeserver.
+/// Makes the rooms that friendships want, where both friends are users of the homeserver.
+///
+/// One after the other: a user's direct chats are read and written as a whole, so of two rooms that are made for one
+/// user at once, one would be missing there.
 final class RoomMaker: Sendable {
-    /// Rooms that are being made at once; others wait.
-    private static let roomsAtOnce = 4
-
     private let server: ServerName
     private let rooms: FriendshipRooms
     private let logger: Logger
@@ -18,9 +18,17 @@ final class RoomMaker: Sendable {
     private let wakes: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
 
+    /// - Parameter server: whose users the friends are.
+    init(server: ServerName, rooms: FriendshipRooms, logger: Logger) {
+        self.server = server
+        self.rooms = rooms
+        self.logger = logger
+        (wakes, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
     /// `nil` where nobody makes rooms: by choice, or without an application service.
     /// - Throws: ``StartFailure`` for a registration that does not allow it.
-    init?(_ configuration: ServerConfiguration, homeserver: HomeserverParts?, logger: Logger) throws {
+    convenience init?(_ configuration: ServerConfiguration, homeserver: HomeserverParts?, logger: Logger) throws {
         guard configuration.social.rooms == .make, let homeserver, let service = homeserver.applicationService else {
             return nil
         }
@@ -31,12 +39,10 @@ final class RoomMaker: Sendable {
                 make a new one with generate-registration, or set social.rooms to skip
                 """)
         }
-        server = configuration.serverName
-        rooms = FriendshipRooms(
+        let rooms = FriendshipRooms(
             server: configuration.serverName, registration: service.registration, homeserver: homeserver.upstream,
             logger: logger)
-        self.logger = logger
-        (wakes, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.init(server: configuration.serverName, rooms: rooms, logger: logger)
     }
 
     /// The friends want a room. Returns at once.
@@ -47,18 +53,8 @@ final class RoomMaker: Sendable {
 
     /// Makes what is wanted, until it is cancelled.
     func run(for social: SocialRuntime) async {
-        await withTaskGroup(of: Void.self) { group in
-            var underWay = 0
-            for await _ in wakes {
-                while let pair = next() {
-                    if underWay >= RoomMaker.roomsAtOnce {
-                        await group.next()
-                        underWay -= 1
-                    }
-                    underWay += 1
-                    group.addTask { await self.make(pair, for: social) }
-                }
-            }
+        for await _ in wakes {
+            while !Task.isCancelled, let pair = next() { await make(pair, for: social) }
         }
     }
 
