@@ -218,6 +218,9 @@ import Testing
         try await waits { try await bench.devices(of: "dave").count == 1 }
         work.cancel()
         await work.value
+        // Nobody acts upon notes any more: it is done when it is answered.
+        try await LinkedPopulation(population: social, linked: linked).setPrivacy(of: dave, to: .hidden)
+        #expect(try await bench.devices(of: "dave").isEmpty)
         try await bench.stop()
     }
 
