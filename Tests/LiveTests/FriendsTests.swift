@@ -83,6 +83,44 @@ struct `Friends beside a live homeserver` {
         await world.end()
     }
 
+    /// One that stands under their alias already, by one of the two, in which somebody else was once or was not.
+    @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+    func `get the room under their alias unless somebody else ever was in it`(wasAnother: Bool) async throws {
+        let world = try await BesideWorld.start(in: try Scene())
+        var settings = world.settings
+        settings.further += ["social:", "  enabled: true"]
+        let presenced = try await Presenced.start(settings, label: "presenced", in: world.scene)
+        let (paul, petra) = (world.user("paul", of: "b"), world.user("petra", of: "b"))
+        let another = world.user("anna", of: "a").id
+        let made = try await post(
+            "createRoom", #"{"preset": "private_chat", "room_alias_name": "paul+petra"}"#, paul, world)
+        let own = try #require(made["room_id"]?.string, "\(made)")
+        if wasAnother {
+            // Banned, so that nobody needs to be asked whether they come.
+            let path = "rooms/\(PercentEncoding.encode(own))/ban"
+            #expect(try await post(path, #"{"user_id": "\#(another)"}"#, paul, world).object?.isEmpty == true)
+        }
+        let client = try await Client.connect(to: world)
+        var news = try await client.news(petra)
+        _ = try await client.act(paul) { $0.request.user.address = "petra" }
+        _ = try await client.act(petra) { $0.accept.user.address = "paul" }
+        let room = try await nextRoom(&news)
+        #expect((room == own) == !wasAnother)
+        #expect(try await joined(paul, world).contains(room))
+        #expect(try await joined(petra, world).contains(room))
+        #expect(try await joined(petra, world).contains(own) == !wasAnother)
+        #expect(await presenced.child.stop() == 0)
+        await client.connection.closed()
+        await world.end()
+    }
+
+    private func post(
+        _ path: String, _ body: String, _ user: Presenced.User, _ world: BesideWorld
+    ) async throws -> JSONValue {
+        let url = "\(world.ownURL)/_matrix/client/v3/\(path)"
+        return try await world.scene.client.ask("POST", url, token: user.token, json: body).json
+    }
+
     private func nextRoom(_ news: inout RPCElements.AsyncIterator) async throws -> String {
         while let bytes = try await news.next() {
             for response in try News(serializedBytes: bytes).events.responses where !response.room.roomID.isEmpty {
