@@ -9,11 +9,10 @@ struct SocialCommits: Sendable {
         var waiter: PresenceStore.Waiter
     }
 
-    private var gathering: [Order] = []
-    /// The writer was called and will take what there is.
+    /// Not taken yet.
+    private(set) var gathering: [Order] = []
+    /// The writer was called, or writes: it will take what there is.
     private var isCalled = false
-
-    var isEmpty: Bool { gathering.isEmpty && !isCalled }
 
     /// - Returns: whether the writer has to be called.
     mutating func add(_ order: Order) -> Bool {
@@ -22,14 +21,17 @@ struct SocialCommits: Sendable {
         return !isCalled
     }
 
-    /// What the writer writes next, in one transaction; `nil`: it rests, until it is called.
-    mutating func take() -> [Order]? {
-        guard !gathering.isEmpty else {
-            isCalled = false
-            return nil
-        }
+    /// What the writer writes now, in one transaction.
+    mutating func take() -> [Order] {
         defer { gathering = [] }
         return gathering
+    }
+
+    /// The transaction of ``take()`` ended.
+    /// - Returns: whether the writer has to be called again; if not, it rests.
+    mutating func finish() -> Bool {
+        isCalled = !gathering.isEmpty
+        return isCalled
     }
 }
 
@@ -76,13 +78,14 @@ extension PresenceStore: SocialJournal {
         }
     }
 
+    /// One transaction a turn: presence waits for the same disk.
     private func callSocialWriter() {
         database.asyncWriteWithoutTransaction { [self] database in
-            while let orders = socialCommits.withLock({ $0.take() }) {
-                let failure = commit(orders, to: database)
-                for order in orders {
-                    order.waiter.resume(returning: failure.map { .failure($0) } ?? .success(()))
-                }
+            let orders = socialCommits.withLock { $0.take() }
+            let failure = commit(orders, to: database)
+            if socialCommits.withLock({ $0.finish() }) { callSocialWriter() }
+            for order in orders {
+                order.waiter.resume(returning: failure.map { .failure($0) } ?? .success(()))
             }
         }
     }

@@ -1,6 +1,8 @@
+import Foundation
 import GRDB
 import PresenceModel
 import SocialEngine
+import Synchronization
 import Testing
 
 @testable import PresenceStore
@@ -97,6 +99,30 @@ import Testing
         }
         #expect(try store.loadSocial().settings.count == 200)
         #expect(store.tally.rowsWritten == 200 && store.tally.commits < 200)
+        try await store.close()
+    }
+
+    @Test func `let others have their turn at the disk between two transactions`() async throws {
+        let turns = Mutex<[String]>([])
+        let opened = Mutex<PresenceStore?>(nil)
+        let second = Mutex<Task<Void, any Error>?>(nil)
+        let late: [SocialEngine.Record] = [.settings(pair.high, SocialSettings())]
+        var surroundings = PresenceStore.Surroundings.patient
+        surroundings.beforeCommit = { number in
+            turns.withLock { $0.append("commit \(number)") }
+            guard number == 1, let store = opened.withLock({ $0 }) else { return }
+            store.database.asyncWriteWithoutTransaction { _ in turns.withLock { $0.append("other") } }
+            second.withLock { $0 = Task { try await store.write(late) } }
+            while store.socialCommits.withLock({ $0.gathering.isEmpty }) { sched_yield() }
+        }
+        let store = try folder.open(surroundings)
+        opened.withLock { $0 = store }
+        try await store.write([.settings(pair.low, SocialSettings())])
+        try await second.withLock { $0 }?.value
+        #expect(turns.withLock { $0 } == ["commit 1", "other", "commit 2"])
+        #expect(try store.loadSocial().settings.count == 2)
+        // Whoever comes after a rest is written too.
+        try await store.write([.friendship(pair, Friendship())])
         try await store.close()
     }
 
