@@ -83,6 +83,11 @@ enum SharedText {
         return update.map { (message.process, $0) }
     }
 
+    /// Further than anybody counts, and far enough from the end that counting on does no harm.
+    fileprivate static let countLimit: Int64 = 1 << 53
+
+    fileprivate static func isCount(_ number: Int64) -> Bool { (0...countLimit).contains(number) }
+
     /// A time that a foreign hand wrote, within the axis.
     fileprivate static func instant(_ milliseconds: Int64) -> Instant {
         Instant(millisecondsSinceEpoch: max(0, min(milliseconds, Instant.distantFuture.millisecondsSinceEpoch)))
@@ -145,8 +150,8 @@ extension SharedMessage.Pair {
     fileprivate var value: SocialEngine.SharedUpdate? {
         guard let first = try? SocialAddress(parsing: low), let second = try? SocialAddress(parsing: high),
             let pair = SocialPair(first, second), pair.low == first, let state = SharedMessage.Pair.states[state],
-            let side = SocialPair.Side(rawValue: actor), blocks.count == 2, blocks.allSatisfy({ $0 >= 0 }),
-            revision >= 0, revision < .max, (message?.utf8.count ?? 0) <= SharedMessage.Pair.messageLimitBytes
+            let side = SocialPair.Side(rawValue: actor), blocks.count == 2, blocks.allSatisfy(SharedText.isCount),
+            SharedText.isCount(revision), (message?.utf8.count ?? 0) <= SharedMessage.Pair.messageLimitBytes
         else { return nil }
         var friendship = Friendship()
         friendship.state = state
@@ -164,14 +169,14 @@ extension SharedMessage.Pair {
         return .friendship(pair, friendship)
     }
 
-    /// More than any process lets a user say.
+    /// More than any process lets a user say; the engine cuts it to what it allows itself.
     private static let messageLimitBytes = 1_048_576
 }
 
 extension SharedMessage.Settings {
     fileprivate var value: SocialEngine.SharedUpdate? {
         guard let user = try? SocialAddress(parsing: user), let privacy = SocialPrivacy(rawValue: privacy),
-            privacyRevision >= 0, concealmentRevision >= 0
+            SharedText.isCount(privacyRevision), SharedText.isCount(concealmentRevision)
         else { return nil }
         var settings = SocialSettings()
         settings.privacy = privacy
