@@ -35,8 +35,10 @@ extension SocialEngine {
     mutating func take(_ update: SharedUpdate, at now: Instant, into effects: inout [Effect]) {
         switch update {
         case .presence(let presence): take(presence, at: now, into: &effects)
-        case .friendship(let pair, let theirs):
+        case .friendship(let pair, var theirs):
             guard theirs.revision > 0 || theirs.room != nil else { return }
+            // Lists must fit into what carries them, whatever others allow.
+            theirs.cutMessage(to: configuration.messageLimitBytes)
             let number = intern(pair)
             // Whoever knows less is told.
             let mine = pairs[number].friendship
@@ -53,8 +55,29 @@ extension SocialEngine {
             if configuration.isShared, merged == mine, merged != theirs {
                 effects.append(.share(.settings(user, mine)))
             }
-            wish(.settings(theirs), about: .settings(number), at: now, into: &effects)
+            if merged.isHidden, !mine.isHidden {
+                // Who hides is hidden at once, and what hides them is written behind.
+                people[number].settings = merged
+                refresh(number, at: now, into: &effects)
+                wish(.concealment, about: .settings(number), at: now, into: &effects)
+            } else {
+                wish(.settings(theirs), about: .settings(number), at: now, into: &effects)
+            }
             releaseIfNobody(number)
         }
+    }
+}
+
+extension Friendship {
+    /// Of a longer message, whole characters from its beginning.
+    fileprivate mutating func cutMessage(to limitBytes: Int) {
+        guard let whole = message, whole.utf8.count > limitBytes else { return }
+        var (count, end) = (0, whole.startIndex)
+        for place in whole.indices {
+            count += whole[place].utf8.count
+            guard count <= limitBytes else { break }
+            end = whole.index(after: place)
+        }
+        message = String(whole[..<end])
     }
 }

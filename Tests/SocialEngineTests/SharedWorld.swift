@@ -85,12 +85,20 @@ struct SharedWorld {
 
     private mutating func toggle(_ site: Int) {
         if sites[site].isConnected {
-            sites[site].isConnected = false
-            sites[site].inbox.removeAll()
-            if Int.random(in: 0..<5, using: &chance) == 0 { (rows, online) = ([:], [:]) }
+            disconnect(site)
+            // A Redis that comes back empty was gone for everybody.
+            if Int.random(in: 0..<5, using: &chance) == 0 {
+                (rows, online) = ([:], [:])
+                for other in sites.indices { disconnect(other) }
+            }
         } else {
             connect(site)
         }
+    }
+
+    private mutating func disconnect(_ site: Int) {
+        sites[site].isConnected = false
+        sites[site].inbox.removeAll()
     }
 
     /// As ``RedisSharing`` does it.

@@ -105,4 +105,46 @@ struct `Processes of one population` {
         #expect(bench.seen(ann) == ["bob:online@3,0"])
         #expect(words() == [.offline, .online])
     }
+
+    @Test func `hide whom another one hides at once, and write it behind`() {
+        var bench = SocialBench { $0.isShared = true }
+        bench.befriend("ann", "bob")
+        bench.heartbeat("bob", on: 1)
+        let ann = bench.subscribePresence("ann", on: 2)
+        #expect(bench.seen(ann) == ["*bob:online"])
+        bench.holdsStores = true
+        var settings = SocialSettings()
+        (settings.isConcealed, settings.concealmentRevision) = (true, 4)
+        bench.submit(.shared(.settings(address("bob"), settings)))
+        #expect(bench.seen(ann) == ["bob:offline"])
+        bench.settle(failing: true)
+        #expect(bench.seen(ann).isEmpty && bench.snapshot.settings.isEmpty)
+        bench.advance(by: .seconds(5))
+        bench.settle()
+        #expect(bench.snapshot.settings.map(\.settings) == [settings])
+        // Who shows more is shown when that is on disk.
+        settings.isConcealed = false
+        settings.concealmentRevision = 5
+        bench.submit(.shared(.settings(address("bob"), settings)))
+        #expect(bench.seen(ann).isEmpty)
+        bench.heartbeat("bob", on: 1)
+        bench.settle()
+        #expect(bench.seen(ann) == ["bob:online"])
+        #expect(bench.engine.counts.changes == 0)
+    }
+
+    @Test func `hear no more of a message than one's own users may say`() {
+        var bench = SocialBench {
+            $0.isShared = true
+            $0.messageLimitBytes = 5
+        }
+        var friendship = Friendship()
+        friendship.state = .requested(by: .low)
+        friendship.message = "ééé"
+        friendship.revision = 1
+        friendship.origin = 9
+        for _ in 0..<2 { bench.submit(.shared(.friendship(pair("ann", "bob"), friendship))) }
+        #expect(bench.engine.requests(of: address("bob")).incoming.map(\.message) == ["éé"])
+        #expect(bench.shares.isEmpty && bench.engine.counts.changes == 0)
+    }
 }
