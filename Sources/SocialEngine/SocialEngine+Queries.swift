@@ -8,8 +8,9 @@ extension SocialEngine {
         return people[number].friends.map { people[Int($0)].address }.sorted()
     }
 
-    /// Sorted.
+    /// Sorted; nobody, if either blocks the other.
     public func mutualFriends(of user: SocialAddress, and other: SocialAddress) -> [SocialAddress] {
+        if let pair = SocialPair(user, other), friendship(of: pair).isBlocked { return [] }
         let theirs = Set(friends(of: other))
         return friends(of: user).filter { theirs.contains($0) }
     }

@@ -9,7 +9,7 @@ public protocol SocialPopulation: Sendable {
 
     /// Sorted.
     func friends(of user: SocialAddress) async -> [SocialAddress]
-    /// Sorted.
+    /// Sorted; nobody, if either blocks the other.
     func mutualFriends(of user: SocialAddress, and other: SocialAddress) async -> [SocialAddress]
     /// Sorted; those whom `user` may see online.
     func onlineFriends(of user: SocialAddress) async -> [SocialAddress]

@@ -189,6 +189,17 @@ struct `What users do about each other` {
         #expect(requests.incoming.map(\.createdAt) == [bench.now])
     }
 
+    @Test func `are not told of one another's friends if one blocks the other`() {
+        var bench = SocialBench { $0.makesRooms = false }
+        bench.befriend("ann", "cyd")
+        bench.befriend("bob", "cyd")
+        bench.act("bob", .block, "ann")
+        #expect(bench.engine.mutualFriends(of: address("ann"), and: address("bob")).isEmpty)
+        #expect(bench.engine.mutualFriends(of: address("bob"), and: address("ann")).isEmpty)
+        bench.act("bob", .unblock, "ann")
+        #expect(bench.engine.mutualFriends(of: address("ann"), and: address("bob")) == [address("cyd")])
+    }
+
     @Test func `is known again after a restart`() {
         var bench = SocialBench { $0.makesRooms = false }
         bench.befriend("ann", "bob")

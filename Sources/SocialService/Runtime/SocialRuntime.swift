@@ -157,7 +157,7 @@ extension SocialRuntime {
     /// Sorted.
     public func friends(of user: SocialAddress) -> [SocialAddress] { engine.friends(of: user) }
 
-    /// Sorted.
+    /// Sorted; nobody, if either blocks the other.
     public func mutualFriends(of user: SocialAddress, and other: SocialAddress) -> [SocialAddress] {
         engine.mutualFriends(of: user, and: other)
     }
