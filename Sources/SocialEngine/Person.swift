@@ -71,6 +71,10 @@ struct Person: Sendable {
     var pairs: [Int32] = []
     /// Numbers of the user's friends, in no order but the same in every run.
     var friends: [Int32] = []
+    /// Numbers of the pairs with an open request, of either; ordered like ``friends``.
+    var requests: [Int32] = []
+    /// Numbers of the pairs in which the user blocks the other; ordered like ``friends``.
+    var blocks: [Int32] = []
     var counts = Counts()
     /// What ``counts`` will rise by when what is being written is.
     var reserved = Counts()

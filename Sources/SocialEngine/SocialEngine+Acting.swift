@@ -210,14 +210,13 @@ extension SocialEngine {
         for side in SocialPair.Side.allCases {
             let mine = pairs[number].number(side)
             let other = Int32(pairs[number].number(side.opposite))
-            people[mine].counts.add(Person.Counts(before, for: side), times: -1)
-            people[mine].counts.add(Person.Counts(next, for: side))
-            switch (before.state == .friends, next.state == .friends) {
-            case (false, true): people[mine].friends.append(other)
-            case (true, false):
-                if let place = people[mine].friends.firstIndex(of: other) { people[mine].friends.remove(at: place) }
-            default: break
-            }
+            let (was, counts) = (Person.Counts(before, for: side), Person.Counts(next, for: side))
+            people[mine].counts.add(was, times: -1)
+            people[mine].counts.add(counts)
+            people[mine].friends.enlist(other, was.friends > 0, counts.friends > 0)
+            let hadRequest = was.outgoing + was.incoming > 0
+            people[mine].requests.enlist(Int32(number), hadRequest, counts.outgoing + counts.incoming > 0)
+            people[mine].blocks.enlist(Int32(number), was.blocked > 0, counts.blocked > 0)
         }
     }
 
@@ -321,6 +320,17 @@ extension SocialEngine {
             }
         case (.settings(let number), _): people[number].pins += times
         default: break
+        }
+    }
+}
+
+extension [Int32] {
+    /// Puts the number in or takes it out, by whether it was and is to be there.
+    fileprivate mutating func enlist(_ number: Int32, _ was: Bool, _ isThere: Bool) {
+        if isThere, !was {
+            append(number)
+        } else if was, !isThere, let place = firstIndex(of: number) {
+            remove(at: place)
         }
     }
 }

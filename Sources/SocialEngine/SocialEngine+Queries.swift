@@ -30,7 +30,7 @@ extension SocialEngine {
     public func requests(of user: SocialAddress) -> (outgoing: [FriendRequest], incoming: [FriendRequest]) {
         guard let number = number(of: user) else { return ([], []) }
         var (outgoing, incoming): ([FriendRequest], [FriendRequest]) = ([], [])
-        for place in people[number].pairs {
+        for place in people[number].requests {
             let record = pairs[Int(place)]
             guard case .requested(let asker) = record.friendship.state else { continue }
             let isOwn = record.number(asker) == number
@@ -48,11 +48,9 @@ extension SocialEngine {
     /// Sorted.
     public func blocked(by user: SocialAddress) -> [SocialAddress] {
         guard let number = number(of: user) else { return [] }
-        return people[number].pairs.map { pairs[Int($0)] }.compactMap { record -> SocialAddress? in
-            let side: SocialPair.Side = record.number(.low) == number ? .low : .high
-            guard record.friendship.isBlocked(by: side) else { return nil }
-            return people[record.number(side.opposite)].address
-        }.sorted()
+        return people[number].blocks.map { pairs[Int($0)] }
+            .map { people[$0.number($0.number(.low) == number ? .high : .low)].address }
+            .sorted()
     }
 
     /// What the user chose; the defaults, if nothing.

@@ -148,6 +148,21 @@ struct `Limits of the social service` {
         #expect(bench.engine.requests(of: address("ann")).outgoing.count == 1)
     }
 
+    @Test func `keep lists from costing what is long over`() throws {
+        var bench = SocialBench { $0.requestsPerHour = 1000 }
+        for number in 0..<50 {
+            bench.act("ann", .request(message: nil), "user\(number)")
+            bench.act("ann", number % 2 == 0 ? .cancel : .block, "user\(number)")
+            bench.act("ann", .unblock, "user\(number)")
+        }
+        bench.act("ann", .request(message: nil), "bob")
+        bench.act("ann", .block, "cyd")
+        let ann = bench.engine.people[try #require(bench.engine.number(of: address("ann")))]
+        #expect(ann.pairs.count == 52 && ann.requests.count == 1 && ann.blocks.count == 1)
+        #expect(bench.engine.requests(of: address("ann")).outgoing.map(\.other) == [address("bob")])
+        #expect(bench.engine.blocked(by: address("ann")) == [address("cyd")])
+    }
+
     @Test func `keep heartbeats of strangers from filling the memory`() {
         var bench = SocialBench()
         for number in 0..<100 { bench.heartbeat("user\(number)", on: UInt64(number + 1)) }

@@ -274,6 +274,9 @@ struct SocialWorld {
             let asked = SocialWorld.users.filter { society.between[[user, $0]]?.asker == user }
             let outgoing = engine.requests(of: address(user)).outgoing.map(\.other.text).sorted()
             expect(outgoing == asked, "requests of \(user)")
+            let askers = SocialWorld.users.filter { society.between[[user, $0]]?.asker == $0 }
+            let incoming = engine.requests(of: address(user)).incoming.map(\.other.text).sorted()
+            expect(incoming == askers, "requests to \(user)")
             let blocked = SocialWorld.users.filter { society.between[[user, $0]]?.blockers.contains(user) == true }
             expect(engine.blocked(by: address(user)).map(\.text) == blocked, "blocked by \(user)")
         }
