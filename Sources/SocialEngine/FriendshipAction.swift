@@ -137,7 +137,7 @@ public enum FriendshipRefusal: Error, Hashable, Sendable {
     case tooManyRequests
     /// The actor blocks as many as may be.
     case tooManyBlocked
-    /// The actor asked, or blocked, more often within the hour than may be.
+    /// The actor asked, or blocked, or chose a privacy, more often within the hour than may be.
     case tooOften
     case messageTooLong
     /// It could not be written; nothing changed.

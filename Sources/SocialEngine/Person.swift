@@ -95,6 +95,7 @@ struct Person: Sendable {
     var newsSubscriptions: [SocialSubscriptionID] = []
     var recentRequests = RecentTimes()
     var recentBlocks = RecentTimes()
+    var recentPrivacies = RecentTimes()
     /// Changes of ``settings`` that are under way.
     var pins = 0
 

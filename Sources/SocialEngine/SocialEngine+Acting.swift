@@ -41,7 +41,7 @@ extension SocialEngine {
         do throws(FriendshipRefusal) {
             switch subject {
             case .pair(let number): decided = try decide(wish, aboutPair: number, at: now)
-            case .settings(let number): decided = decide(wish, aboutUser: number)
+            case .settings(let number): decided = try decide(wish, aboutUser: number, at: now)
             }
         } catch {
             if let ticket = wish.ticket { effects.append(.answered(ticket, .refused(error))) }
@@ -110,12 +110,20 @@ extension SocialEngine {
         return (.friendship(next), [.friendship(pair, next)] + records)
     }
 
-    private mutating func decide(_ wish: Wish, aboutUser number: Int) -> (result: Change.Result, records: [Record])? {
+    /// - Returns: `nil` if there is nothing to change.
+    private mutating func decide(
+        _ wish: Wish, aboutUser number: Int, at now: Instant
+    ) throws(FriendshipRefusal) -> (result: Change.Result, records: [Record])? {
         let before = people[number].settings
         var next = before
         switch wish {
         case .privacy(_, let privacy):
             guard privacy != before.privacy else { return nil }
+            if people[number].recentPrivacies.count(at: now) < configuration.privaciesPerHour {
+                people[number].recentPrivacies.note(now)
+            } else if privacy != .hidden {
+                throw .tooOften
+            }
             next.privacy = privacy
             next.privacyRevision += 1
         case .concealment: break

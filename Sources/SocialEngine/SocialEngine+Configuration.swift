@@ -33,6 +33,8 @@ extension SocialEngine {
         public var blocksPerUser = 1000
         /// Past this within an hour a further block or unblock of a user is refused.
         public var blocksPerHour = 100
+        /// Past this within an hour a further choice of privacy is refused, unless it is to hide.
+        public var privaciesPerHour = 60
 
         /// Past this the session whose heartbeat is the oldest holds the user no longer.
         public var sessionsPerUser = 64

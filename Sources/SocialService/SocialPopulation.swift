@@ -19,7 +19,7 @@ public protocol SocialPopulation: Sendable {
     func blocked(by user: SocialAddress) async -> [SocialAddress]
     /// What the user chose; full, if nothing.
     func privacy(of user: SocialAddress) async -> SocialPrivacy
-    /// Returns once it is on disk.
+    /// Returns once it is on disk. Hiding is never refused for being chosen too often.
     func setPrivacy(of user: SocialAddress, to privacy: SocialPrivacy) async throws(FriendshipRefusal)
 
     /// The user is there, by this session. - Parameter whereabouts: `nil`: those of before.

@@ -98,6 +98,25 @@ struct `Limits of the social service` {
         #expect(bench.act("ann", .unblock, "x2") == nil)
     }
 
+    @Test func `hold for choices of privacy in an hour, but who hides is never refused`() {
+        var bench = SocialBench { $0.privaciesPerHour = 3 }
+        func chosen() -> SocialPrivacy { bench.engine.settings(of: address("ann")).privacy }
+        #expect(bench.choose("ann", .stateOnly) == nil)
+        #expect(bench.choose("ann", .full) == nil)
+        bench.advance(by: .minutes(30))
+        #expect(bench.choose("ann", .stateOnly) == nil)
+        #expect(bench.choose("ann", .full) == .tooOften)
+        #expect(chosen() == .stateOnly)
+        #expect(bench.choose("ann", .stateOnly) == nil)
+        #expect(bench.choose("ann", .hidden) == nil)
+        #expect(chosen() == .hidden)
+        #expect(bench.choose("ann", .full) == .tooOften)
+        #expect(bench.choose("bob", .stateOnly) == nil)
+        bench.advance(by: .minutes(30))
+        #expect(bench.choose("ann", .full) == nil)
+        #expect(chosen() == .full)
+    }
+
     @Test func `hold for subscriptions: the oldest ends`() {
         var bench = SocialBench { $0.subscriptionsPerUser = 2 }
         let ids = (0..<3).map { _ in bench.subscribePresence("ann", on: 1) }

@@ -36,6 +36,7 @@ struct SharedWorld {
                     $0.requestsPerHour = 100_000
                     $0.requestsPerHourOfPair = 100_000
                     $0.blocksPerHour = 100_000
+                    $0.privaciesPerHour = 100_000
                 })
         }
         for site in sites.indices {

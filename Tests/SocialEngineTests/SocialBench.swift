@@ -153,8 +153,11 @@ extension SocialBench {
         #expect(act(other, .accept, one) == nil)
     }
 
-    mutating func choose(_ user: String, _ privacy: SocialPrivacy) {
-        _ = ask { .privacyAsked($0, address(user), privacy) }
+    @discardableResult
+    mutating func choose(_ user: String, _ privacy: SocialPrivacy) -> Refusal? {
+        let ticket = ask { .privacyAsked($0, address(user), privacy) }
+        guard case .refused(let refusal)? = answers[ticket] else { return nil }
+        return refusal
     }
 
     mutating func heartbeat(_ user: String, on session: UInt64, _ whereabouts: Whereabouts? = nil) {

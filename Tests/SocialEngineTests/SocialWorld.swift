@@ -44,6 +44,7 @@ struct SocialWorld {
         configuration.requestsPerHour = 10_000
         configuration.requestsPerHourOfPair = 10_000
         configuration.blocksPerHour = 10_000
+        configuration.privaciesPerHour = 10_000
         configuration.requestsFromUser = 3
         configuration.requestsToUser = 3
         configuration.makesRooms = false

@@ -101,6 +101,9 @@ struct `The procedures` {
         }
         await bench.population.refuse(with: .notStored)
         #expect(try await choose(.hidden).internalServerError.message == "The change could not be stored")
+        await bench.population.refuse(with: .tooOften)
+        let words = "Too many changes of privacy. Please try again later"
+        #expect(try await choose(.full).tooManyRequestsError.message == words)
     }
 }
 

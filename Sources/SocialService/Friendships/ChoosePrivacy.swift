@@ -26,6 +26,9 @@ extension FriendshipsService {
             do throws(FriendshipRefusal) {
                 try await population.setPrivacy(of: caller.address, to: privacy)
             } catch {
+                guard error != .tooOften else {
+                    throw .tooManyRequests("Too many changes of privacy. Please try again later")
+                }
                 throw SocialRefusal(error)
             }
             return .with { $0.privacy = FriendshipsPrivacy(privacy) }

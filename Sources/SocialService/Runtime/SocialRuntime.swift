@@ -149,7 +149,7 @@ extension SocialRuntime {
     }
 
     /// Returns once it is on disk.
-    /// - Throws: ``FriendshipRefusal/notStored``: nothing changed.
+    /// - Throws: ``FriendshipRefusal/notStored`` or ``FriendshipRefusal/tooOften``: nothing changed.
     public func setPrivacy(of user: SocialAddress, to privacy: SocialPrivacy) async throws(FriendshipRefusal) {
         if case .refused(let refusal) = await ask({ .privacyAsked($0, user, privacy) }) { throw refusal }
     }
