@@ -15,7 +15,7 @@ private final class Process: Sendable {
 
     init(
         _ number: UInt64, _ redis: RedisServer, journal: MemoryJournal = MemoryJournal(),
-        offlineAfter: Duration = .minutes(2)
+        offlineAfter: Duration = .minutes(2), _ adjust: (inout RedisSharing.Configuration) -> Void = { _ in }
     ) async throws {
         let clock = AnchoredClock(wallMilliseconds: 1_700_000_000_000)
         var configuration = SocialEngine.Configuration()
@@ -27,6 +27,7 @@ private final class Process: Sendable {
         settings.onlineFor = offlineAfter
         settings.againAfter = .milliseconds(20)
         settings.againAfterAtMost = .milliseconds(100)
+        adjust(&settings)
         let sharing = RedisSharing(
             try RedisURL(parsing: redis.url), process: number, clock: clock, logger: Logger(label: "redis"),
             configuration: settings)
@@ -49,8 +50,28 @@ private final class Process: Sendable {
 
 private final class MemoryJournal: SocialJournal {
     private let rows = Mutex<[SocialPair: Friendship]>([:])
+    private let held = Mutex<(isHeld: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+
+    /// What is written from now on waits.
+    func hold() { held.withLock { $0.isHeld = true } }
+
+    /// Lets through what waits and what comes.
+    func release() {
+        let waiters = held.withLock { held in
+            defer { held = (false, []) }
+            return held.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
 
     func write(_ records: [SocialEngine.Record]) async throws {
+        await withCheckedContinuation { continuation in
+            let waits = held.withLock { held in
+                if held.isHeld { held.waiters.append(continuation) }
+                return held.isHeld
+            }
+            if !waits { continuation.resume() }
+        }
         rows.withLock { rows in
             for case .friendship(let pair, let friendship) in records { rows[pair] = friendship }
         }
@@ -215,6 +236,73 @@ struct `Two processes with one Redis` {
         try await until("seen") { sights.all.map(\.state) == [.online] }
         await north.stop()
         try await until("faded") { sights.all.map(\.state) == [.online, .offline] }
+        await south.stop()
+        await redis.kill()
+    }
+
+    @Test func `show nobody before what was read of friendships is on disk`() async throws {
+        let redis = try await RedisServer()
+        let north = try await Process(1, redis)
+        try await north.connected()
+        let (ann, bob, cyd) = (try address("ann"), try address("bob"), try address("cyd"))
+        for friend in [bob, cyd] {
+            _ = try await north.runtime.act(.request(message: nil), by: friend, towards: ann)
+            _ = try await north.runtime.act(.accept, by: ann, towards: friend)
+        }
+        let disk = MemoryJournal()
+        let before = try await Process(2, redis, journal: disk)
+        try await until("friends in the south") { await before.runtime.friends(of: ann) == [bob, cyd] }
+        await before.stop()
+        // While the south is away bob blocks ann; back again, it is slow to write it.
+        _ = try await north.runtime.act(.block, by: bob, towards: ann)
+        disk.hold()
+        let south = try await Process(3, redis, journal: disk) { $0.rowsWrittenWithin = .seconds(100) }
+        #expect(await south.runtime.friends(of: ann) == [bob, cyd])
+        try await until("the block is being written") {
+            await south.runtime.read { engine, _ in engine.counts.changes } > 0
+        }
+        try await until("heartbeats") {
+            await north.runtime.heartbeat(of: bob, on: SocialSessionID(1), whereabouts: nil)
+            return south.sharing.status.heard >= 6
+        }
+        #expect(await south.runtime.onlineFriends(of: ann).isEmpty)
+        disk.release()
+        try await south.connected()
+        await north.runtime.heartbeat(of: cyd, on: SocialSessionID(2), whereabouts: nil)
+        try await until("others are seen") { await south.runtime.onlineFriends(of: ann) == [cyd] }
+        #expect(await south.runtime.friends(of: ann) == [cyd])
+        await north.stop()
+        await south.stop()
+        await redis.kill()
+    }
+
+    @Test func `never put an older row over a newer one`() async throws {
+        let redis = try await RedisServer()
+        let disk = MemoryJournal()
+        let ann = try address("ann")
+        var friendship = Friendship()
+        friendship.state = .friends
+        friendship.revision = 1
+        for number in 0..<400 {
+            let pair = try #require(SocialPair(ann, try address("friend\(number)")))
+            try await disk.write([.friendship(pair, friendship)])
+        }
+        // So few that it takes a while to tell all.
+        let north = try await Process(1, redis, journal: disk) { $0.updatesWaiting = 8 }
+        try await until("some are told") { north.sharing.status.told > 10 }
+        let last = try #require(
+            await north.runtime.read { engine, _ in engine.sharedRows }.compactMap { row -> SocialPair? in
+                if case .friendship(let pair, _) = row { pair } else { nil }
+            }.last)
+        _ = try await north.runtime.act(.block, by: ann, towards: last.low == ann ? last.high : last.low)
+        try await north.connected()
+        try await until("all are told") { north.sharing.status.told >= 401 }
+        let south = try await Process(2, redis)
+        try await south.connected()
+        try await until("all is written") { await south.runtime.friends(of: ann).count >= 399 }
+        try await until("quiet") { await south.runtime.read { engine, _ in engine.counts.changes } == 0 }
+        #expect(await south.runtime.blocked(by: ann).count == 1)
+        await north.stop()
         await south.stop()
         await redis.kill()
     }

@@ -42,6 +42,9 @@ public final class RedisSharing: PopulationSharing, Sendable {
         public var onlineFor: Duration = .minutes(2)
         /// Updates that wait for Redis; past this the connection is made anew, and everything compared.
         public var updatesWaiting = 100_000
+        /// Who is online elsewhere is believed when the rows found in Redis are on this disk, or after this at the
+        /// latest. Default: 5 s.
+        public var rowsWrittenWithin: Duration = .seconds(5)
 
         /// The defaults.
         public init() {}
@@ -59,6 +62,8 @@ public final class RedisSharing: PopulationSharing, Sendable {
     private let clock: any PresenceClock
     private let logger: Logger
     private let queue = Mutex(Queue())
+    /// What Redis had of friendships and choices is taken up; until then nobody who is online elsewhere is believed in.
+    private let areRowsKnown = Mutex(false)
     private let state: Mutex<RedisStatus>
 
     /// - Parameter process: as the engine's.
@@ -129,6 +134,7 @@ public final class RedisSharing: PopulationSharing, Sendable {
 
     /// One connection's life.
     private func serve(_ runtime: SocialRuntime) async throws {
+        areRowsKnown.withLock { $0 = false }
         let commands = try await RedisConnection.open(url, within: configuration.answerLimit)
         defer { commands.close() }
         let hearing = try await RedisConnection.open(url, within: configuration.answerLimit)
@@ -188,6 +194,8 @@ public final class RedisSharing: PopulationSharing, Sendable {
         }
         guard teller != process || echoes else { return }
         if teller != process { state.withLock { $0.heard += 1 } }
+        // Who hid or blocked meanwhile must not be shown first. Who is online is read again after the rows are.
+        if case .presence(let presence) = update, presence.state != .offline, !areRowsKnown.withLock({ $0 }) { return }
         await runtime.submit(.shared(update))
     }
 
@@ -245,13 +253,34 @@ public final class RedisSharing: PopulationSharing, Sendable {
             }
             cursor = next
         } while cursor != "0"
-        for update in await runtime.read({ engine, _ in engine.sharedRows })
-        where !known.contains(RedisSharing.field(of: update)) {
+        for row in await runtime.read({ engine, _ in engine.sharedRows })
+        where !known.contains(RedisSharing.field(of: row)) {
             try await waitForRoom()
-            share(update)
+            await tellAnew(row, of: runtime)
         }
+        try await waitForRows(of: runtime)
+        areRowsKnown.withLock { $0 = true }
         try await readOnline(connection, for: runtime)
         await runtime.submit(.sharingBegan)
+    }
+
+    /// What the row says by now: in one turn of the population, so that what changes next is told after it.
+    private func tellAnew(_ row: SocialEngine.SharedUpdate, of runtime: SocialRuntime) async {
+        await runtime.read { engine, _ in
+            switch row {
+            case .friendship(let pair, _): self.share(.friendship(pair, engine.friendship(of: pair)))
+            case .settings(let user, _): self.share(.settings(user, engine.settings(of: user)))
+            case .presence: break
+            }
+        }
+    }
+
+    /// A block that was read holds once it is written. A disk that takes too long must not hold up everybody else.
+    private func waitForRows(of runtime: SocialRuntime) async throws {
+        let limit = clock.now.advanced(by: configuration.rowsWrittenWithin)
+        while await runtime.read({ engine, _ in engine.counts.changes }) > 0, clock.now < limit {
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 
     private func readOnline(_ connection: RedisConnection, for runtime: SocialRuntime) async throws {
