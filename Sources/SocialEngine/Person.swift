@@ -107,6 +107,9 @@ struct Person: Sendable {
             && newsSubscriptions.isEmpty && pins == 0
     }
 
+    /// There, by a hold of this process.
+    var isHere: Bool { state(localOnly: true) != .offline }
+
     mutating func place(at whereabouts: Whereabouts, _ at: Instant, by process: UInt64) {
         guard (at, process) >= (whereaboutsAt, whereaboutsBy) else { return }
         (self.whereabouts, whereaboutsAt, whereaboutsBy) = (whereabouts, at, process)

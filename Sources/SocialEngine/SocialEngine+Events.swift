@@ -37,8 +37,8 @@ extension SocialEngine {
 
         /// Another process of the population said so.
         case shared(SharedUpdate)
-        /// Other processes are to be told of every user who is here.
-        case sharingBegan
+        /// Other processes are to be told of those of these users who are here.
+        case sharingWanted([SocialAddress])
     }
 
     /// What is to be done.

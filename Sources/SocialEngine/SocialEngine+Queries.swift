@@ -75,6 +75,9 @@ extension SocialEngine {
             + people.filter { $0.settings != SocialSettings() }.map { .settings($0.address, $0.settings) }
     }
 
+    /// Users who are there by a session of this process, in an order that says nothing.
+    public var usersHere: [SocialAddress] { people.filter(\.isHere).map(\.address) }
+
     /// Sizes, for metrics and for tests that look for leaks.
     public var counts: Counts {
         Counts(

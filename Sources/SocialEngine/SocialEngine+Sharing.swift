@@ -26,8 +26,8 @@ extension SocialEngine {
         effects.append(.share(.presence(presence)))
     }
 
-    mutating func shareEveryone(at now: Instant, into effects: inout [Effect]) {
-        for number in people.indices where people[number].state(localOnly: true) != .offline {
+    mutating func share(_ users: [SocialAddress], at now: Instant, into effects: inout [Effect]) {
+        for case let number? in users.map({ number(of: $0) }) where people[number].isHere {
             share(number, at: now, into: &effects)
         }
     }

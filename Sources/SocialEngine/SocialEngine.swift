@@ -88,7 +88,7 @@ public struct SocialEngine: Sendable {
             wish(.room(room), about: .pair(number), at: now, into: &effects)
         case .roomFailed(let pair): delayRoom(of: pair, at: now)
         case .shared(let update): take(update, at: now, into: &effects)
-        case .sharingBegan: shareEveryone(at: now, into: &effects)
+        case .sharingWanted(let users): share(users, at: now, into: &effects)
         }
         deliver(into: &effects)
     }

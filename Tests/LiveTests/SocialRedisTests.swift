@@ -307,6 +307,23 @@ struct `Two processes with one Redis` {
         await redis.kill()
     }
 
+    @Test func `tell of more users than may wait to be told`() async throws {
+        let gone = try await RedisServer()
+        await gone.kill()
+        let north = try await Process(1, gone) { $0.updatesWaiting = 64 }
+        for number in 0..<300 {
+            let user = try address("user\(number)")
+            await north.runtime.heartbeat(of: user, on: SocialSessionID(UInt64(number)), whereabouts: at(1))
+        }
+        let redis = try await RedisServer(port: gone.port)
+        let south = try await Process(2, redis)
+        try await until("all are there") { await south.runtime.read { engine, _ in engine.counts.present } == 300 }
+        try await north.connected()
+        await north.stop()
+        await south.stop()
+        await redis.kill()
+    }
+
     @Test func `find a friendship in requests that crossed between them`() async throws {
         let redis = try await RedisServer()
         let (north, south) = (try await Process(1, redis), try await Process(2, redis))

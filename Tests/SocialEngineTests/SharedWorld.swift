@@ -118,7 +118,7 @@ struct SharedWorld {
             presence.validFor = entry.until - sites[site].bench.now
             sites[site].bench.submit(.shared(.presence(presence)))
         }
-        sites[site].bench.submit(.sharingBegan)
+        sites[site].bench.submit(.sharingWanted(sites[site].bench.engine.usersHere))
         publish(from: site)
     }
 

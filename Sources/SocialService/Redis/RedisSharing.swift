@@ -261,7 +261,7 @@ public final class RedisSharing: PopulationSharing, Sendable {
         try await waitForRows(of: runtime)
         areRowsKnown.withLock { $0 = true }
         try await readOnline(connection, for: runtime)
-        await runtime.submit(.sharingBegan)
+        try await tellOnline(of: runtime)
     }
 
     /// What the row says by now: in one turn of the population, so that what changes next is told after it.
@@ -280,6 +280,16 @@ public final class RedisSharing: PopulationSharing, Sendable {
         let limit = clock.now.advanced(by: configuration.rowsWrittenWithin)
         while await runtime.read({ engine, _ in engine.counts.changes }) > 0, clock.now < limit {
             try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Says who is here, no more at once than may wait.
+    private func tellOnline(of runtime: SocialRuntime) async throws {
+        let users = await runtime.read { engine, _ in engine.usersHere }
+        let count = max(1, min(RedisSharing.updatesAtOnce, configuration.updatesWaiting / 4))
+        for start in stride(from: 0, to: users.count, by: count) {
+            try await waitForRoom()
+            await runtime.submit(.sharingWanted(Array(users[start..<min(start + count, users.count)])))
         }
     }
 
