@@ -52,7 +52,7 @@ import Testing
 
     /// Cut either when something more is to be sent to it, or, as it is not read from either, for its silence.
     @Test func `by never reading is cut, and holds no memory`() async throws {
-        let bench = try await RPCBench { $0.pulses = WebSocketPulses(interval: .milliseconds(160)) }
+        let bench = try await RPCBench { $0.pulses = WebSocketPulses(interval: .seconds(1)) }
         let client = try await bench.client()
         let module = try await bench.echoModule(of: client)
         let socket = try await loaded(bench)

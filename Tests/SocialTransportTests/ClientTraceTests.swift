@@ -15,7 +15,9 @@ import Testing
             continuation.yield(await play(recording, on: socket, heard))
             if await socket.closing() != nil { socket.close() }
         }
-        let client = try await RPCClient.connect(to: "ws://127.0.0.1:\(port)/")
+        var configuration = RPCClient.Configuration()
+        configuration.connectTimeout = .seconds(60)
+        let client = try await RPCClient.connect(to: "ws://127.0.0.1:\(port)/", configuration: configuration)
         var script = ClientScript(recording: recording, client: client, heard: heard)
         try await script.run()
         var iterator = results.makeAsyncIterator()

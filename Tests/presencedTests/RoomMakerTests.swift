@@ -68,7 +68,7 @@ private struct NoSocialJournal: SocialJournal {
         let friends = try (0..<8).map { try SocialAddress(parsing: "friend\($0)") }
         for friend in friends { maker.add(try #require(SocialPair(SocialAddress(parsing: "alice"), friend))) }
         let work = Task { await maker.run(for: population) }
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(55)
         while homeserver.now.saves < 2 * friends.count {
             try #require(ContinuousClock.now < deadline, "not all rooms were noted")
             await Task.yield()

@@ -127,7 +127,7 @@ import Testing
     }
 
     private func waits(until isSo: @Sendable () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         while try await !isSo() {
             try #require(ContinuousClock.now < deadline, "it did not come to that")
             await Task.yield()
