@@ -52,6 +52,7 @@ struct SocialLoad: Sendable {
               requests_from_user: 1000
               requests_to_user: 1000
               requests_per_hour: 100000
+              message_limit: 128
               connections: 1000000
             """
         return try await ServerUnderTest.start(presenced: presenced, in: folder, users: people, settings: settings)
