@@ -70,6 +70,7 @@ let package = Package(
             name: "SocialWire", dependencies: [swiftProtobuf], exclude: ["Protos", "generate"],
             swiftSettings: strict),
         pure("SocialEngine", ["PresenceModel"]),
+        pure("BridgeEngine", ["PresenceModel", "SocialEngine"]),
 
         // One actor: engines, clock, one sleeper.
         .target(
@@ -192,6 +193,7 @@ let package = Package(
         tests(
             "SocialRuntimeTests",
             ["PresenceModel", "PresenceRuntime", "SocialEngine", "SocialService"]),
+        tests("BridgeEngineTests", ["BridgeEngine", "PresenceModel", "SocialEngine"]),
         tests(
             "PresenceRuntimeTests",
             ["FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceTestKit"]),

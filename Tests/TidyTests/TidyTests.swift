@@ -5,6 +5,7 @@ import Testing
 struct `The sources` {
     static let pureTargets = [
         "PresenceModel", "PresenceEngine", "FederationEngine", "MatrixWire", "SocialWire", "SocialEngine",
+        "BridgeEngine",
     ]
 
     /// Words that let a clock, chance, tasks or the outside into a pure target.

@@ -1,0 +1,155 @@
+import BridgeEngine
+import PresenceModel
+import SocialEngine
+import Testing
+
+@Suite struct `A friendship` {
+    let a = "0xa"
+    let b = "0xb"
+    let x = "0xe"
+
+    /// Alice and Bob, linked, with open sessions; Xeno is a stranger, whose ghost is made.
+    func bench() throws -> BridgeBench {
+        var bench = try BridgeBench()
+        bench.join(try user("alice"), try address(a))
+        bench.join(try user("bob"), try address(b))
+        _ = bench.taken()
+        return bench
+    }
+
+    func news(_ other: String, _ action: FriendshipAction, isOwn: Bool, at: Instant) throws -> FriendshipNews {
+        FriendshipNews(other: try address(other), isOwn: isOwn, body: .acted(action, at: at))
+    }
+
+    @Test func `that is asked for and granted in Matrix is so on the social side, and nothing comes back`() throws {
+        var bench = try bench()
+        let (alice, bob) = (try user("alice"), try user("bob"))
+        bench.perform(.listReported(alice, other: bob, .requested(by: .first), at: bench.now))
+        bench.perform(.listReported(bob, other: alice, .requested(by: .second), at: bench.now))
+        #expect(bench.taken() == [.actSocially(try address(a), .request(message: nil), towards: try address(b))])
+        bench.perform(.actAnswered(try address(a), .request(message: nil), towards: try address(b)))
+        bench.perform(
+            .friendshipReported(
+                try news(a, .request(message: nil), isOwn: false, at: bench.now), seenBy: try address(b)))
+        #expect(bench.taken().isEmpty)
+        bench.perform(.listReported(bob, other: alice, .friends, at: bench.now))
+        #expect(bench.taken() == [.actSocially(try address(b), .accept, towards: try address(a))])
+        bench.perform(.actAnswered(try address(b), .accept, towards: try address(a)))
+        bench.perform(.friendshipReported(try news(b, .accept, isOwn: false, at: bench.now), seenBy: try address(a)))
+        bench.pass(.minutes(5))
+        #expect(bench.taken().isEmpty)
+    }
+
+    @Test func `with a stranger is asked for through a ghost, with what was said`() throws {
+        var bench = try bench()
+        let (alice, ghost) = (try user("alice"), try user("_social_0xe"))
+        bench.perform(
+            .friendshipReported(
+                try news(x, .request(message: "hi"), isOwn: false, at: bench.now), seenBy: try address(a)))
+        #expect(bench.taken() == [.makeGhost(ghost, for: try address(x))])
+        bench.perform(.ghostMade(try address(x)))
+        #expect(bench.taken() == [.editList(ghost, .request(message: "hi"), towards: alice)])
+        bench.perform(.listReported(alice, other: ghost, .requested(by: .second), at: bench.now))
+        #expect(bench.taken().isEmpty)
+        bench.perform(.listReported(alice, other: ghost, .friends, at: bench.now))
+        #expect(bench.taken() == [.actSocially(try address(a), .accept, towards: try address(x))])
+        bench.perform(.actAnswered(try address(a), .accept, towards: try address(x)))
+        bench.perform(.friendshipReported(try news(x, .delete, isOwn: false, at: bench.now), seenBy: try address(a)))
+        #expect(bench.taken().contains { if case .editList(_, .delete, _) = $0 { true } else { false } })
+    }
+
+    @Test func `is never made in the name of who did not`() throws {
+        var bench = try bench()
+        let (alice, ghost) = (try user("alice"), try user("_social_0xe"))
+        // A ghost whose consent comes from nowhere.
+        bench.perform(.listReported(alice, other: ghost, .friends, at: bench.now))
+        let acts = bench.taken()
+        #expect(!acts.contains { if case .actSocially = $0 { true } else { false } })
+    }
+
+    @Test func `is remembered over a restart, so that what was taken back meanwhile stays so`() throws {
+        for isInMatrix in [true, false] {
+            var bench = try bench()
+            let (alice, bob) = (try user("alice"), try user("bob"))
+            bench.perform(.listReported(alice, other: bob, .friends, at: bench.now))
+            bench.perform(.friendshipReported(try news(b, .accept, isOwn: true, at: bench.now), seenBy: try address(a)))
+            try bench.restart()
+            for (user, other, name, seen) in [(alice, bob, a, b), (bob, alice, b, a)] {
+                bench.perform(.sessionOpened(try address(name)))
+                bench.perform(.listRead(user, isInMatrix ? [:] : [other: .friends]))
+                let reading = FriendshipReading(friends: isInMatrix ? [try address(seen)] : [])
+                bench.perform(.friendshipsRead(reading, seenBy: try address(name)))
+            }
+            let acts = bench.taken()
+            if isInMatrix {
+                #expect(acts.contains(.actSocially(try address(a), .delete, towards: try address(b))))
+            } else {
+                #expect(acts.contains(.editList(alice, .delete, towards: bob)))
+            }
+        }
+    }
+
+    @Test func `that one side takes back while the other grants it is none, and that is said`() throws {
+        var bench = try bench()
+        let (alice, bob) = (try user("alice"), try user("bob"))
+        bench.perform(.listReported(alice, other: bob, .requested(by: .first), at: bench.now))
+        bench.perform(.actAnswered(try address(a), .request(message: nil), towards: try address(b)))
+        bench.perform(.listReported(alice, other: bob, .nothing, at: bench.now))
+        _ = bench.taken()
+        bench.perform(.friendshipReported(try news(b, .accept, isOwn: false, at: bench.now), seenBy: try address(a)))
+        let effects = bench.taken()
+        #expect(
+            effects.contains(
+                .note(
+                    .conflictDecided(
+                        try address(a), try address(b), matrix: .nothing, social: .friends, decided: .nothing))))
+    }
+
+    @Test func `that is refused is left until a side changes`() throws {
+        var bench = try bench()
+        let (alice, ghost, other) = (try user("alice"), try user("_social_0xe"), try address(x))
+        let act = BridgeEngine.Effect.actSocially(try address(a), .request(message: nil), towards: other)
+        bench.perform(.listReported(alice, other: ghost, .requested(by: .first), at: bench.now))
+        #expect(bench.taken() == [act])
+        bench.perform(.actRefused(try address(a), .request(message: nil), towards: other, .tooManyRequests))
+        bench.pass(.minutes(5))
+        #expect(bench.taken().count == 1)
+        bench.perform(.listReported(alice, other: ghost, .nothing, at: bench.now))
+        bench.perform(.listReported(alice, other: ghost, .requested(by: .first), at: bench.now))
+        #expect(bench.taken() == [act])
+    }
+
+    @Test func `whose order has no answer is ordered again, later and later, and then no more`() throws {
+        var bench = try bench()
+        let (alice, ghost) = (try user("alice"), try user("_social_0xe"))
+        bench.perform(.listReported(alice, other: ghost, .requested(by: .first), at: bench.now))
+        bench.pass(.minutes(90))
+        let acts = bench.taken().count { if case .actSocially = $0 { true } else { false } }
+        // A few more with each reading that is due.
+        #expect((bench.engine.configuration.ordersPerChange...16).contains(acts))
+    }
+
+    @Test func `that ends with a block is blocked on the other side, or only ended where blocks are not carried`()
+        throws
+    {
+        for carries in [true, false] {
+            var bench = try BridgeBench { $0.carriesBlocks = carries }
+            bench.join(try user("alice"), try address(a))
+            bench.join(try user("bob"), try address(b))
+            bench.perform(.listReported(try user("alice"), other: try user("bob"), .friends, at: bench.now))
+            bench.perform(.friendshipReported(try news(b, .accept, isOwn: true, at: bench.now), seenBy: try address(a)))
+            _ = bench.taken()
+            bench.perform(
+                .listReported(try user("alice"), other: try user("bob"), .blocked(by: .first), at: bench.now))
+            #expect(
+                bench.taken() == [.actSocially(try address(a), carries ? .block : .delete, towards: try address(b))])
+        }
+    }
+
+    @Test func `past the limit is left alone`() throws {
+        var bench = try BridgeBench { $0.pairsPerUser = 2 }
+        let many = try (0..<5).map { try address("0xf\($0)") }
+        bench.join(try user("alice"), try address(a), friends: many)
+        #expect(bench.taken().count { if case .makeGhost = $0 { true } else { false } } == 2)
+    }
+}
