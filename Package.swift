@@ -220,7 +220,7 @@ let package = Package(
         tests(
             "MatrixHTTPTests",
             [
-                "MatrixHTTP", "MatrixWire", "PresenceModel", httpTypes, hummingbirdCore, nioCore, nioEmbedded,
+                "MatrixHTTP", "MatrixWire", "PresenceModel", httpTypes, hummingbirdCore, nioCore, nioEmbedded, nioHTTP1,
                 nioHTTPTypes,
             ]),
         tests(

@@ -20,6 +20,7 @@ extension SocialEngine {
                 try checkLimits(
                     action, from: Friendship(), to: next, side, of: nil, actor: self.number(of: actor),
                     other: self.number(of: other), at: now)
+                try welcome(at: now)
             } catch {
                 return effects.append(.answered(ticket, .refused(error)))
             }
@@ -119,6 +120,8 @@ extension SocialEngine {
         switch wish {
         case .privacy(_, let privacy):
             guard privacy != before.privacy else { return nil }
+            // Who has to do with nobody has nobody to hide from.
+            if before == SocialSettings(), people[number].pairs.isEmpty { try welcome(at: now) }
             if people[number].recentPrivacies.count(at: now) < configuration.privaciesPerHour {
                 people[number].recentPrivacies.note(now)
             } else if privacy != .hidden {
@@ -297,6 +300,14 @@ extension SocialEngine {
             if recent >= limits.blocksPerHour { throw .tooOften }
         case .accept, .reject, .cancel, .delete: break
         }
+    }
+
+    /// One more of whom nothing was kept before.
+    private mutating func welcome(at now: Instant) throws(FriendshipRefusal) {
+        let minute = now.millisecondsSinceEpoch / 60_000
+        if newcomers.minute != minute { newcomers = (minute, 0) }
+        guard newcomers.count < configuration.newcomersPerMinute else { throw .tooOften }
+        newcomers.count += 1
     }
 
     private func counts(of number: Int?) -> Person.Counts {

@@ -36,6 +36,10 @@ extension SocialEngine {
         /// Past this within an hour a further choice of privacy is refused, unless it is to hide.
         public var privaciesPerHour = 60
 
+        /// Pairs that nothing was ever between, and users without any who choose a privacy, within a minute; past it
+        /// both are refused. Keys of wallets cost nothing, and what is kept is kept for good.
+        public var newcomersPerMinute = 1000
+
         /// Past this the session whose heartbeat is the oldest holds the user no longer.
         public var sessionsPerUser = 64
         /// Past this the oldest subscription of a user, of that kind, ends.

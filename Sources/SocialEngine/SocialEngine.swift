@@ -44,6 +44,8 @@ public struct SocialEngine: Sendable {
     /// By the pair's number: when a room is asked for again.
     var roomDeadlines = DeadlineQueue()
     var sequence: UInt64 = 0
+    /// In the minute of that number since the epoch.
+    var newcomers: (minute: Int64, count: Int) = (0, 0)
     private var latest = Instant.epoch
 
     /// An engine that knows nobody; ``restore(_:)`` brings back what was saved.

@@ -22,6 +22,7 @@ struct BefriendCommand: AsyncParsableCommand {
         let store = try PresenceStore(path: store)
         var configuration = SocialEngine.Configuration()
         configuration.makesRooms = false
+        configuration.newcomersPerMinute = .max
         let wall = Int64(Date().timeIntervalSince1970 * 1000)
         let runtime = SocialRuntime(
             engine: SocialEngine(process: 1, configuration: configuration),

@@ -98,6 +98,28 @@ struct `Limits of the social service` {
         #expect(bench.act("ann", .unblock, "x2") == nil)
     }
 
+    /// Keys of wallets cost nothing; what they leave behind is kept for good.
+    @Test func `hold for all newcomers together, and not for those who are known`() {
+        var bench = SocialBench { $0.newcomersPerMinute = 3 }
+        func choose(_ privacy: SocialPrivacy, _ user: String) -> SocialEngine.Answer? {
+            let ticket = bench.ask { .privacyAsked($0, address(user), privacy) }
+            return bench.answers[ticket]
+        }
+        #expect(bench.act("ann", .request(message: nil), "bob") == nil)
+        #expect(bench.act("cyd", .block, "dan") == nil)
+        #expect(choose(.hidden, "eve") == .done)
+        #expect(bench.act("w1", .request(message: nil), "bob") == .tooOften)
+        #expect(bench.act("w2", .block, "bob") == .tooOften)
+        #expect(choose(.hidden, "w3") == .refused(.tooOften))
+        #expect(bench.engine.counts.pairs == 2 && bench.snapshot.settings.count == 1)
+        // What is there goes on: and whoever has to do with somebody may hide.
+        #expect(bench.act("bob", .accept, "ann") == nil)
+        #expect(choose(.hidden, "ann") == .done)
+        #expect(choose(.full, "eve") == .done)
+        bench.advance(by: .minutes(1))
+        #expect(bench.act("w1", .request(message: nil), "bob") == nil)
+    }
+
     @Test func `hold for choices of privacy in an hour, but who hides is never refused`() {
         var bench = SocialBench { $0.privaciesPerHour = 3 }
         func chosen() -> SocialPrivacy { bench.engine.settings(of: address("ann")).privacy }

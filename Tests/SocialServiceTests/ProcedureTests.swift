@@ -17,6 +17,10 @@ struct `The procedures` {
         ]
         #expect(modules[0].procedures.map(\.name) == names)
         #expect(modules[1].procedures.map(\.name) == names.filter { $0 != "Login" })
+        // Where wallets are not let in.
+        var closed = FriendshipsService.Configuration()
+        closed.offersLogin = false
+        #expect(FriendshipsBench(closed).service.modules.allSatisfy { $0.procedures.allSatisfy { $0.name != "Login" } })
     }
 
     @Test func `fail where the request does not decode`() async throws {

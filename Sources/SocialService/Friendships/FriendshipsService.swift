@@ -19,6 +19,8 @@ public struct FriendshipsService: Sendable {
         public var callsPerSecond = 20.0
         /// Calls at once after a quiet time.
         public var callBurst = 100
+        /// Whether `Login` is offered: without it only users with a Matrix token are let in.
+        public var offersLogin = true
         /// Users per element of a list.
         public var pageSize = 20
         /// A subscription with a token goes on only if the token is still good, looked at when there is something to
@@ -63,7 +65,7 @@ public struct FriendshipsService: Sendable {
         ]
         let own = [getPrivacy, updatePrivacy, getBlockedUsers]
         return [
-            RPCModule("FriendshipsService", friends + [login] + own),
+            RPCModule("FriendshipsService", friends + (configuration.offersLogin ? [login] : []) + own),
             RPCModule("FriendshipsServiceV2", friends + own),
         ]
     }

@@ -53,6 +53,7 @@ struct SocialLoad: Sendable {
               requests_to_user: 1000
               requests_per_hour: 100000
               message_limit: 128
+              newcomers_per_minute: 100000000
               connections: 1000000
             """
         return try await ServerUnderTest.start(presenced: presenced, in: folder, users: people, settings: settings)

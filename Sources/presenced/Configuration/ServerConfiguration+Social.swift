@@ -42,6 +42,10 @@ extension ServerConfiguration {
         /// Of a request, in bytes.
         var messageLimitBytes = 2048
         var blocksPerUser = 1000
+        /// Pairs that nothing was ever between, of all users together.
+        var newcomersPerMinute = 1000
+        /// Whether wallets may log in, or Matrix users alone are let in.
+        var walletLogin = true
         var redis = Redis()
     }
 }
@@ -69,6 +73,8 @@ extension ConfigurationKey {
             "social.requests_per_hour_of_pair", \.social.requestsPerHourOfPair, .count(1...100_000)),
         ConfigurationKey("social.message_limit", \.social.messageLimitBytes, .size(1...(64 << 10))),
         ConfigurationKey("social.blocks_per_user", \.social.blocksPerUser, .count(1...100_000)),
+        ConfigurationKey("social.newcomers_per_minute", \.social.newcomersPerMinute, .count(1...100_000_000)),
+        ConfigurationKey("social.wallet_login", \.social.walletLogin, .toggle),
         ConfigurationKey("social.redis.url", \.social.redis.url, .redis),
     ]
 }

@@ -113,6 +113,7 @@ extension ServerConfiguration {
         settings.requestsPerHourOfPair = social.requestsPerHourOfPair
         settings.messageLimitBytes = social.messageLimitBytes
         settings.blocksPerUser = social.blocksPerUser
+        settings.newcomersPerMinute = social.newcomersPerMinute
         return settings
     }
 

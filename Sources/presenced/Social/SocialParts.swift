@@ -58,6 +58,7 @@ struct SocialParts: Sendable {
         var limits = FriendshipsService.Configuration()
         limits.callsPerSecond = configuration.social.rateLimit.perSecond
         limits.callBurst = configuration.social.rateLimit.burst
+        limits.offersLogin = configuration.social.walletLogin
         let service = FriendshipsService(
             population: population,
             credentials: SocialCredentials(tokens: MatrixTokens(authenticating: tokens)) { clock.now },
@@ -128,7 +129,7 @@ struct SocialParts: Sendable {
 }
 
 /// Whose a Matrix token is, by whatever the rest of the server goes by.
-private struct MatrixTokens: MatrixTokenReading {
+struct MatrixTokens: MatrixTokenReading {
     let authenticating: any Authenticating
 
     func user(presenting token: String) async throws(MatrixErrorBody) -> UserID {
