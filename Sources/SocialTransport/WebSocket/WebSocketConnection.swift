@@ -62,13 +62,15 @@ final class WebSocketConnection: ChannelDuplexHandler {
     /// Sends a binary message; nothing once the connection closes.
     func send(_ bytes: [UInt8]) {
         guard state == .open, let context else { return }
-        guard context.channel.isWritable || unsentBytes(of: context) <= limits.cutPastBytes else { return cut(1008) }
+        guard hasRoom(context) else { return cut(1008) }
         write(.binary, context.channel.allocator.buffer(bytes: bytes))
     }
 
-    /// Behind TLS what the other side of it has not taken.
-    private func unsentBytes(of context: ChannelHandlerContext) -> Int {
-        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
+    /// Whether something more may be sent. Behind TLS what counts is what the other side of it has not taken.
+    private func hasRoom(_ context: ChannelHandlerContext) -> Bool {
+        guard !context.channel.isWritable else { return true }
+        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
+        return unsent <= limits.cutPastBytes
     }
 
     /// Begins to close, or cuts the connection if the other side does not take its part in time.
@@ -214,7 +216,7 @@ final class WebSocketConnection: ChannelDuplexHandler {
         case .connectionClose: takeClose(frame.unmaskedData, context)
         case _ where state == .closing: break
         case .ping:
-            guard context.channel.isWritable else { return cut(1008) }
+            guard hasRoom(context) else { return cut(1008) }
             write(.pong, frame.unmaskedData)
         case .pong: break
         case .text: session.receivedText()
