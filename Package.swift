@@ -144,6 +144,14 @@ let package = Package(
             dependencies: ["PresenceModel", "SocialEngine", "SocialTransport", "SocialWire", swiftProtobuf],
             swiftSettings: strict),
 
+        // The bridge between Matrix users and a social service.
+        .target(
+            name: "SocialBridge",
+            dependencies: [
+                "AuthChain", "BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialEngine",
+            ],
+            swiftSettings: strict),
+
         // For developers.
         .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
         .target(
@@ -257,6 +265,8 @@ let package = Package(
                 "MatrixHTTP", "PresenceModel", "SocialClient", "SocialEngine", "SocialTransport", "SocialWire",
                 hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
+        tests(
+            "SocialBridgeTests", ["BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialBridge", "SocialEngine"]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

@@ -1,0 +1,51 @@
+import AuthChain
+import PresenceModel
+import SocialEngine
+
+/// By what a social service knows a linked user.
+public enum SessionCredential: Sendable {
+    /// A Matrix access token that the service takes: first generation.
+    case token(String)
+    /// A key that the user's wallet signed for: second generation, production service.
+    case identity(EphemeralIdentity)
+}
+
+/// A key of a short life that may sign in a wallet's name: what a user hands over to be bridged.
+public struct EphemeralIdentity: Sendable {
+    /// The wallet's.
+    public var address: EthereumAddress
+    /// From the wallet to the ephemeral key: SIGNER, ECDSA_EPHEMERAL.
+    public var links: [AuthLink]
+    /// Signs.
+    public var key: EthereumKey
+    /// The chain holds until then.
+    public var expiration: Instant
+
+    /// An identity as given.
+    public init(address: EthereumAddress, links: [AuthLink], key: EthereumKey, expiration: Instant) {
+        self.address = address
+        self.links = links
+        self.key = key
+        self.expiration = expiration
+    }
+}
+
+/// There is nothing to open a session with.
+public enum CredentialTrouble: Error, Hashable, Sendable {
+    /// The user handed over nothing, and nobody can get anything for them; until that changes.
+    case none
+    /// What there was is over or was refused; until the user hands over another.
+    case expired
+    /// Whoever gives them out cannot be asked now; try again.
+    case unavailable(String)
+}
+
+/// Where sessions get their credentials from.
+public protocol SessionCredentials: Sendable {
+    /// What is to be tried for the user now.
+    func credential(of user: UserID, at address: SocialAddress) async throws(CredentialTrouble) -> SessionCredential
+    /// The service did not take it: it is not to be given again.
+    func refused(_ credential: SessionCredential, of user: UserID) async
+    /// Returns when there may be a credential for somebody who had none; wakes for everybody are one.
+    func changes() -> AsyncStream<UserID>
+}
