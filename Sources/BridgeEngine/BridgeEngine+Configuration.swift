@@ -21,8 +21,19 @@ extension BridgeEngine {
             case nothing
         }
 
-        /// `@0x…:server` of this server, 40 digits in lower case, is the social address `0x…` without any table.
-        public var linksByRule = true
+        /// Whose localpart is their social address without any table.
+        public enum LinkRule: Hashable, Sendable {
+            /// Nobody's.
+            case nobody
+            /// Of this server's users those called `0x` and 40 digits in lower case.
+            case addresses
+            /// Of every user of this server whose localpart may be an address as it is: for the embedded service, which
+            /// goes by localparts itself.
+            case localparts
+        }
+
+        /// Who is linked without any table.
+        public var linkRule: LinkRule = .addresses
         /// Who is bridged without having chosen.
         public var participation: Participation = .optIn
         /// Past this, links of tables are refused.
@@ -55,6 +66,8 @@ extension BridgeEngine {
         public var textForm: TextForm = .readable
         /// The localpart of a ghost is this and the address.
         public var ghostPrefix = "_social_"
+        /// Localparts with these prefixes are ghosts of others, and nobody's own.
+        public var foreignGhostPrefixes: [String] = []
         /// Past this, friends without a Matrix user are not shown.
         public var ghostsLimit = 100_000
         /// A ghost that could not be made is tried again after this, then after twice as long, up to

@@ -41,14 +41,28 @@ extension BridgeEngine {
         memberNumbers.map { Link(user: $0.key, address: addresses[$0.value]) }.sorted { $0.user < $1.user }
     }
 
-    /// The address that a user has by rule: their localpart, if it is `0x` and 40 digits in lower case. Other spellings
-    /// are other users in Matrix, and one person in the social service; they need a table.
+    /// The address that a user has by rule; see ``Configuration/LinkRule``. Other spellings are other users in Matrix,
+    /// and one person in the social service; they need a table.
     func ruledAddress(of user: UserID) -> SocialAddress? {
-        let name = user.localpart.utf8
-        guard configuration.linksByRule, user.isHosted(by: server), name.count == 42, name.starts(with: "0x".utf8),
-            name.dropFirst(2).allSatisfy(\.isLowerHexadecimal)
-        else { return nil }
-        return try? SocialAddress(parsing: user.localpart)
+        guard user.isHosted(by: server), !isGhost(user) else { return nil }
+        switch configuration.linkRule {
+        case .nobody: return nil
+        case .addresses:
+            let name = user.localpart.utf8
+            guard name.count == 42, name.starts(with: "0x".utf8), name.dropFirst(2).allSatisfy(\.isLowerHexadecimal)
+            else { return nil }
+        case .localparts: break
+        }
+        guard let address = try? SocialAddress(parsing: user.localpart), address.text == user.localpart else {
+            return nil
+        }
+        return address
+    }
+
+    /// Somebody whom an application service made.
+    private func isGhost(_ user: UserID) -> Bool {
+        ghosts.address(of: user) != nil
+            || configuration.foreignGhostPrefixes.contains { user.localpart.hasPrefix($0) }
     }
 
     mutating func know(_ user: UserID, at now: Instant, into effects: inout [Effect]) {

@@ -18,9 +18,24 @@ import Testing
         }
         bench.perform(.userKnown(try UserID(parsing: "@0x\(`A link`.digits):elsewhere.example")))
         #expect(bench.engine.liveLinks.count == 1)
-        var without = try BridgeBench { $0.linksByRule = false }
+        var without = try BridgeBench { $0.linkRule = .nobody }
         without.perform(.userKnown(ruled))
         #expect(without.effects.isEmpty)
+    }
+
+    @Test func `is there by rule for every localpart where the service goes by localparts, but for ghosts`() throws {
+        var bench = try BridgeBench {
+            $0.linkRule = .localparts
+            $0.foreignGhostPrefixes = ["_other_"]
+        }
+        for name in ["alice", "0x\(`A link`.digits)"] {
+            bench.perform(.userKnown(try user(name)))
+            #expect(bench.engine.link(of: try user(name))?.address.text == name)
+        }
+        for name in ["Alice", "_other_0x1", "\(bench.engine.configuration.ghostPrefix)0x1"] {
+            bench.perform(.userKnown(try user(name)))
+            #expect(bench.engine.link(of: try user(name)) == nil, "\(name)")
+        }
     }
 
     @Test func `of a table goes before the rule, and the rule comes back with its end`() throws {
