@@ -15,6 +15,8 @@ struct Person: Sendable {
         var state: FriendState
         /// Of a process; 0 for others.
         var sequence: UInt64 = 0
+        /// It is of a bridge, or of a process that has no other: the user themself is not in the world by it.
+        var isBridged = false
 
         var isLocal: Bool {
             if case .process = holder { false } else { true }
@@ -89,6 +91,8 @@ struct Person: Sendable {
     var isPresent = false
     /// Other processes think that the user is here.
     var isShared = false
+    /// Other processes think that only a bridge holds the user here.
+    var isSharedAsBridged = false
     var shown = Shown()
 
     var presenceSubscriptions: [SocialSubscriptionID] = []
@@ -109,6 +113,11 @@ struct Person: Sendable {
 
     /// There, by a hold of this process.
     var isHere: Bool { state(localOnly: true) != .offline }
+
+    /// There by other holds than those of bridges; by those of this process alone.
+    func isInWorld(localOnly: Bool = false) -> Bool {
+        holds.contains { $0.state != .offline && !$0.isBridged && ($0.isLocal || !localOnly) }
+    }
 
     mutating func place(at whereabouts: Whereabouts, _ at: Instant, by process: UInt64) {
         guard (at, process) >= (whereaboutsAt, whereaboutsBy) else { return }

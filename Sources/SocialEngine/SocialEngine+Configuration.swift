@@ -66,6 +66,8 @@ extension SocialEngine {
         case forgetsToRearm
         /// What is not written yet is told.
         case tellsBeforeItIsStored
+        /// Whom the bridge holds online is told to be in the world.
+        case takesTheBridgeForAUser
         /// News reach one subscription of a user only.
         case tellsOneSubscription
     }

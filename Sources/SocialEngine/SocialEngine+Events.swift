@@ -16,6 +16,8 @@ extension SocialEngine {
 
         /// The user is there, by this session: online, or away. Whereabouts that are `nil` stay as they were.
         case heartbeatReceived(SocialAddress, SocialSessionID, isAway: Bool, Whereabouts?)
+        /// The user is not there any more, by this session: it holds them no longer, others may.
+        case sessionLeft(SocialAddress, SocialSessionID)
         /// The session's users stay for ``Configuration/leaveGrace``; its subscriptions end.
         case sessionEnded(SocialSessionID)
 
@@ -54,9 +56,9 @@ extension SocialEngine {
         case endSubscription(SocialSubscriptionID)
         /// To be answered by ``Event/roomMade(_:_:)`` or ``Event/roomFailed(_:)``.
         case makeRoom(SocialPair)
-        /// The user is there, whoever may see it.
+        /// The user is there themself, by another session than a bridge's, whoever may see it.
         case userAppeared(SocialAddress)
-        /// The user is not there any more.
+        /// The user is not there any more; a bridge may hold them online.
         case userLeft(SocialAddress)
         /// To be told to the other processes.
         case share(SharedUpdate)
@@ -128,11 +130,13 @@ extension SocialEngine {
         public var placedBy: UInt64
         /// How long it holds from now on, unless said anew.
         public var validFor: Duration
+        /// Only a bridge holds the user there.
+        public var isBridged: Bool
 
         /// An update as given.
         public init(
             user: SocialAddress, process: UInt64, sequence: UInt64, state: FriendState, whereabouts: Whereabouts?,
-            at: Instant, placedBy: UInt64, validFor: Duration
+            at: Instant, placedBy: UInt64, validFor: Duration, isBridged: Bool = false
         ) {
             self.user = user
             self.process = process
@@ -142,6 +146,7 @@ extension SocialEngine {
             self.at = at
             self.placedBy = placedBy
             self.validFor = validFor
+            self.isBridged = isBridged
         }
     }
 }

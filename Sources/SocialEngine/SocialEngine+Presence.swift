@@ -9,7 +9,9 @@ extension SocialEngine {
         let number = intern(user)
         let holder = Person.Hold.Holder.session(session)
         let state: FriendState = isAway ? .away : .online
-        let hold = Person.Hold(holder: holder, until: now.advanced(by: configuration.offlineAfter), state: state)
+        let hold = Person.Hold(
+            holder: holder, until: now.advanced(by: configuration.offlineAfter), state: state,
+            isBridged: session == .bridge)
         if let place = people[number].holds.firstIndex(where: { $0.holder == holder }) {
             people[number].holds[place] = hold
         } else {
@@ -22,6 +24,21 @@ extension SocialEngine {
         if let whereabouts { people[number].place(at: whereabouts, at, by: process) }
         refresh(number, at: now, into: &effects)
         share(number, at: now, into: &effects)
+    }
+
+    /// The session says that the user is not there any more; others may hold them still.
+    mutating func letGo(
+        of user: SocialAddress, by session: SocialSessionID, at now: Instant, into effects: inout [Effect]
+    ) {
+        let holder = Person.Hold.Holder.session(session)
+        guard let number = number(of: user),
+            let place = people[number].holds.firstIndex(where: { $0.holder == holder })
+        else { return }
+        people[number].holds.remove(at: place)
+        forget(holder, of: number)
+        // The state may be another one now, which nobody else would say before the next heartbeat.
+        if people[number].isHere { share(number, at: now, into: &effects) }
+        refresh(number, at: now, into: &effects)
     }
 
     private mutating func makeRoomForHold(_ number: Int) {
@@ -66,7 +83,8 @@ extension SocialEngine {
         let number = intern(presence.user)
         let validFor = min(presence.validFor, configuration.offlineAfter)
         let hold = Person.Hold(
-            holder: holder, until: now.advanced(by: validFor), state: presence.state, sequence: presence.sequence)
+            holder: holder, until: now.advanced(by: validFor), state: presence.state, sequence: presence.sequence,
+            isBridged: presence.isBridged)
         if let place = people[number].holds.firstIndex(where: { $0.holder == holder }) {
             guard people[number].holds[place].sequence < presence.sequence else { return }
             people[number].holds[place] = hold
@@ -103,20 +121,25 @@ extension SocialEngine {
             // Whoever comes back says anew where they are; that is still later than what was said before.
             people[number].whereabouts = nil
         }
-        if people[number].isPresent != (state != .offline) {
-            people[number].isPresent = state != .offline
+        let isFooled = configuration.canary == .takesTheBridgeForAUser
+        let isPresent = isFooled ? state != .offline : people[number].isInWorld()
+        if people[number].isPresent != isPresent {
+            people[number].isPresent = isPresent
             let address = people[number].address
-            effects.append(state != .offline ? .userAppeared(address) : .userLeft(address))
+            effects.append(isPresent ? .userAppeared(address) : .userLeft(address))
         }
-        if people[number].isShared, people[number].state(localOnly: true) == .offline {
-            share(number, at: now, into: &effects)
-        }
+        if people[number].isShared, !agreesWithShared(people[number]) { share(number, at: now, into: &effects) }
         let shown = shown(people[number], state)
         if shown != people[number].shown {
             people[number].shown = shown
             for friend in people[number].friends { mark(number, in: people[Int(friend)].presenceSubscriptions) }
         }
         releaseIfNobody(number)
+    }
+
+    /// Whether the other processes know of the user here, and whether by a bridge alone, as it is.
+    private func agreesWithShared(_ person: Person) -> Bool {
+        person.isHere && person.isSharedAsBridged == !person.isInWorld(localOnly: true)
     }
 
     private func shown(_ person: Person, _ state: FriendState) -> Person.Shown {

@@ -92,7 +92,7 @@ extension SocialEngine {
         public var users: Int
         /// Pairs between whom anything ever was.
         public var pairs: Int
-        /// Users who are there.
+        /// Users who are there themselves, not by a bridge alone.
         public var present: Int
         /// Sessions that hold users or subscriptions.
         public var sessions: Int

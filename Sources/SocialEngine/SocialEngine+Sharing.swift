@@ -8,12 +8,14 @@ extension SocialEngine {
         let person = people[number]
         let state = person.state(localOnly: true)
         guard state != .offline || person.isShared else { return }
+        let isBridged = state != .offline && !person.isInWorld(localOnly: true)
         people[number].isShared = state != .offline
+        people[number].isSharedAsBridged = isBridged
         sequence += 1
         let presence = SharedPresence(
             user: person.address, process: process, sequence: sequence, state: state,
             whereabouts: state == .offline ? nil : person.whereabouts, at: person.whereaboutsAt,
-            placedBy: person.whereaboutsBy, validFor: configuration.offlineAfter)
+            placedBy: person.whereaboutsBy, validFor: configuration.offlineAfter, isBridged: isBridged)
         effects.append(.share(.presence(presence)))
     }
 

@@ -76,6 +76,7 @@ public struct SocialEngine: Sendable {
             conceal(user, isConcealed, at: now, into: &effects)
         case .heartbeatReceived(let user, let session, let isAway, let whereabouts):
             hold(user, by: session, isAway: isAway, whereabouts, at: now, into: &effects)
+        case .sessionLeft(let user, let session): letGo(of: user, by: session, at: now, into: &effects)
         case .sessionEnded(let session): end(session, at: now, into: &effects)
         case .presenceSubscribed(let id, let user, let session):
             subscribeToPresence(id, by: user, session, into: &effects)

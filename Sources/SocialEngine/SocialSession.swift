@@ -6,6 +6,10 @@ public struct SocialSessionID: Hashable, Comparable, Sendable {
     /// The session of that number.
     public init(_ number: UInt64) { self.number = number }
 
+    /// The bridge of this process, for all its users. It holds them online to their friends, and does not count as
+    /// their being in the world. Connections are counted from 1 and never come here.
+    public static let bridge = SocialSessionID(.max)
+
     /// Older first.
     public static func < (left: SocialSessionID, right: SocialSessionID) -> Bool { left.number < right.number }
 }

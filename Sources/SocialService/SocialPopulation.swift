@@ -24,6 +24,10 @@ public protocol SocialPopulation: Sendable {
 
     /// The user is there, by this session. - Parameter whereabouts: `nil`: those of before.
     func heartbeat(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async
+    /// As a heartbeat of somebody who is there, but not at the keyboard.
+    func heartbeatAway(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async
+    /// The user is not there any more, by this session: at once, unless another one holds them.
+    func leave(of user: SocialAddress, on session: SocialSessionID) async
     /// The session ended: its users go offline soon unless another one holds them; its subscriptions end.
     func sessionEnded(_ session: SocialSessionID) async
 

@@ -103,6 +103,13 @@ struct NaiveSociety {
         if let place { places[user] = place }
     }
 
+    mutating func left(_ user: String, _ session: UInt64) { sessions[user]?[session] = nil }
+
+    /// There by another session than the bridge's.
+    func isInWorld(_ user: String, at now: Instant) -> Bool {
+        (sessions[user] ?? [:]).contains { $0.key != SocialSessionID.bridge.number && $0.value.holds(at: now) }
+    }
+
     mutating func ended(_ session: UInt64, at now: Instant) {
         for user in sessions.keys {
             guard let before = sessions[user]?[session], before.ended == nil else { continue }

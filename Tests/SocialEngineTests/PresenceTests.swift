@@ -77,6 +77,40 @@ struct `Friends in the world` {
         #expect(bench.engine.onlineFriends(of: address("ann")) == [address("bob")])
     }
 
+    @Test func `are gone at once when their session says so, and others of it stay`() {
+        var bench = friends()
+        bench.befriend("ann", "cyd")
+        for user in ["bob", "cyd"] { bench.heartbeat(user, on: 1, parcel(1, 1)) }
+        bench.heartbeat("cyd", on: 3)
+        let ann = bench.subscribePresence("ann", on: 2)
+        #expect(bench.seen(ann) == ["*bob:online@1,1", "*cyd:online@1,1"])
+        bench.submit(.sessionLeft(address("bob"), SocialSessionID(3)))
+        #expect(bench.seen(ann).isEmpty)
+        bench.submit(.sessionLeft(address("bob"), SocialSessionID(1)))
+        #expect(bench.seen(ann) == ["bob:offline"])
+        bench.submit(.sessionLeft(address("cyd"), SocialSessionID(1)))
+        #expect(bench.seen(ann).isEmpty)
+        bench.end(3)
+        bench.advance(by: .seconds(10))
+        #expect(bench.seen(ann) == ["cyd:offline"])
+        #expect(bench.comings == ["+bob", "+cyd", "-bob", "-cyd"])
+    }
+
+    @Test func `held by the bridge are seen online, and are not in the world`() {
+        var bench = friends()
+        let ann = bench.subscribePresence("ann", on: 2)
+        bench.submit(.heartbeatReceived(address("bob"), .bridge, isAway: true, parcel(1, 1)))
+        #expect(bench.seen(ann) == ["bob:away@1,1"] && bench.comings.isEmpty)
+        #expect(bench.engine.counts.present == 0)
+        bench.heartbeat("bob", on: 1, parcel(2, 2))
+        #expect(bench.seen(ann) == ["bob:online@2,2"] && bench.comings == ["+bob"])
+        bench.end(1)
+        bench.advance(by: .seconds(10))
+        #expect(bench.seen(ann) == ["bob:away@2,2"] && bench.comings == ["+bob", "-bob"])
+        bench.submit(.sessionLeft(address("bob"), .bridge))
+        #expect(bench.seen(ann) == ["bob:offline"] && bench.comings == ["+bob", "-bob"])
+    }
+
     @Test func `on one connection of many users come and go with it`() {
         var bench = SocialBench { $0.makesRooms = false }
         bench.befriend("ann", "bob")

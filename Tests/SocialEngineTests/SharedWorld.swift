@@ -70,8 +70,11 @@ struct SharedWorld {
             sites[site].bench.act(actor, draw(actions), other)
         case ..<55:
             let place = parcel(Int32.random(in: 0...3, using: &chance), 0)
-            sites[site].bench.heartbeat(draw(SharedWorld.users), on: UInt64.random(in: 1...4, using: &chance), place)
-        case ..<58: sites[site].bench.end(UInt64.random(in: 1...4, using: &chance))
+            sites[site].bench.heartbeat(draw(SharedWorld.users), on: drawSession(), place)
+        case ..<57: sites[site].bench.end(drawSession())
+        case ..<58:
+            let user = address(draw(SharedWorld.users))
+            sites[site].bench.submit(.sessionLeft(user, SocialSessionID(drawSession())))
         case ..<62: sites[site].bench.choose(draw(SharedWorld.users), draw(SocialPrivacy.allCases))
         case ..<64:
             let user = address(draw(SharedWorld.users))
@@ -82,6 +85,12 @@ struct SharedWorld {
         }
         publish(from: site)
         read(site)
+    }
+
+    /// One of four connections, or the process's bridge.
+    private mutating func drawSession() -> UInt64 {
+        let number = UInt64.random(in: 1...5, using: &chance)
+        return number > 4 ? SocialSessionID.bridge.number : number
     }
 
     private mutating func toggle(_ site: Int) {
@@ -241,6 +250,10 @@ struct SharedWorld {
                 if first.settings(of: address(user)) != engine.settings(of: address(user)) {
                     faults.append("settings of \(user) at \(site)")
                 }
+                let isInWorld = engine.number(of: address(user)).map { engine.people[$0].isPresent } ?? false
+                if isInWorld != isInWorldAnywhere(user) {
+                    faults.append("\(user) in the world, at \(site): \(isInWorld)")
+                }
                 if first.sightings(by: address(user)) != engine.sightings(by: address(user)) {
                     faults.append(
                         "\(user) sees at 0 \(first.sightings(by: address(user))), at \(site) "
@@ -258,6 +271,14 @@ struct SharedWorld {
                     faults.append("\(user) at \(site) was told of friends \(friends)")
                 }
             }
+        }
+    }
+
+    /// By a connection of any process.
+    private func isInWorldAnywhere(_ user: String) -> Bool {
+        sites.contains { site in
+            let engine = site.bench.engine
+            return engine.number(of: address(user)).map { engine.people[$0].isInWorld(localOnly: true) } ?? false
         }
     }
 

@@ -106,6 +106,27 @@ struct `Processes of one population` {
         #expect(words() == [.offline, .online])
     }
 
+    @Test func `say who is held by a bridge alone, and when that changes`() {
+        var (here, there) = (SocialBench { $0.isShared = true }, SocialBench(process: 2) { $0.isShared = true })
+        func tell() {
+            for update in here.shares { there.submit(.shared(update)) }
+            here.shares.removeAll()
+        }
+        here.submit(.heartbeatReceived(address("bob"), .bridge, isAway: false, nil))
+        tell()
+        #expect(there.comings.isEmpty && there.engine.state(of: address("bob")) == .online)
+        here.heartbeat("bob", on: 1)
+        tell()
+        #expect(there.comings == ["+bob"])
+        here.end(1)
+        here.advance(by: .seconds(10))
+        tell()
+        #expect(there.comings == ["+bob", "-bob"] && there.engine.state(of: address("bob")) == .online)
+        here.submit(.sessionLeft(address("bob"), .bridge))
+        tell()
+        #expect(there.engine.state(of: address("bob")) == .offline && there.comings == ["+bob", "-bob"])
+    }
+
     @Test func `hide whom another one hides at once, and write it behind`() {
         var bench = SocialBench { $0.isShared = true }
         bench.befriend("ann", "bob")

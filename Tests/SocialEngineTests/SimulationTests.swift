@@ -12,6 +12,7 @@ struct `A small society` {
 
     @Test(arguments: [
         SocialEngine.Canary.showsTheHidden, .forgetsToRearm, .tellsBeforeItIsStored, .tellsOneSubscription,
+        .takesTheBridgeForAUser,
     ])
     func `shows that a broken engine is broken`(canary: SocialEngine.Canary) {
         let found = (UInt64(1)...50).first { seed in

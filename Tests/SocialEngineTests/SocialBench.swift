@@ -169,7 +169,7 @@ extension SocialBench {
         for session in engine.sessions.keys.sorted() {
             for number in (engine.sessions[session]?.users ?? []).sorted() {
                 let user = engine.people[Int(number)].address
-                let here = parcel(Int32(session.number), Int32(engine.process))
+                let here = parcel(Int32(truncatingIfNeeded: session.number), Int32(engine.process))
                 submit(.heartbeatReceived(user, session, isAway: false, here))
             }
         }

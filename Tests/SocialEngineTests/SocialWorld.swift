@@ -30,6 +30,8 @@ struct SocialWorld {
     private var pending: [(id: SocialEngine.StoreID, records: [SocialEngine.Record])] = []
     private var asked: [SocialTicket: (actor: String, action: FriendshipAction, other: String)] = [:]
     private var privacyAsked: [SocialTicket: (user: String, privacy: SocialPrivacy)] = [:]
+    /// As told by the engine.
+    private var inWorld: Set<String> = []
     private var readers: [SocialSubscriptionID: Reader] = [:]
     private var counter: UInt64 = 0
     private let failsEvery: Int
@@ -66,7 +68,8 @@ struct SocialWorld {
         switch Int.random(in: 0..<100, using: &chance) {
         case ..<30: act()
         case ..<50: settleOne()
-        case ..<65: heartbeat()
+        case ..<63: heartbeat()
+        case ..<65: leave()
         case ..<75: makeOneReady()
         case ..<82: subscribe()
         case ..<86: endSession()
@@ -114,15 +117,27 @@ struct SocialWorld {
     }
 
     private mutating func heartbeat() {
-        let (user, session) = (draw(SocialWorld.users), UInt64.random(in: 1...8, using: &chance))
+        let (user, session) = (draw(SocialWorld.users), drawSession())
         let isAway = Int.random(in: 0..<4, using: &chance) == 0
         let place = Bool.random(using: &chance) ? nil : parcel(Int32.random(in: 0...2, using: &chance), 0)
         society.heard(user, on: session, isAway: isAway, place, at: now)
         submit(.heartbeatReceived(address(user), SocialSessionID(session), isAway: isAway, place))
     }
 
+    /// One of eight connections, or the bridge.
+    private mutating func drawSession() -> UInt64 {
+        let number = UInt64.random(in: 1...10, using: &chance)
+        return number > 8 ? SocialSessionID.bridge.number : number
+    }
+
+    private mutating func leave() {
+        let (user, session) = (draw(SocialWorld.users), drawSession())
+        society.left(user, session)
+        submit(.sessionLeft(address(user), SocialSessionID(session)))
+    }
+
     private mutating func endSession() {
-        let session = UInt64.random(in: 1...8, using: &chance)
+        let session = drawSession()
         society.ended(session, at: now)
         submit(.sessionEnded(SocialSessionID(session)))
     }
@@ -181,6 +196,7 @@ struct SocialWorld {
         privacyAsked.removeAll()
         readers.removeAll()
         society.sessions.removeAll()
+        inWorld.removeAll()
         let concealed = disk.snapshot.settings.filter(\.settings.isConcealed).map(\.user.text)
         engine = SocialEngine(process: engine.process + 1, configuration: engine.configuration)
         engine.restore(disk.snapshot)
@@ -205,7 +221,8 @@ struct SocialWorld {
             deliveries += news.count
         case .endSubscription(let id): readers[id] = nil
         case .makeRoom, .share: faults.append("not asked for: \(effect)")
-        case .userAppeared, .userLeft: break
+        case .userAppeared(let user): expect(inWorld.insert(user.text).inserted, "\(user) appeared twice")
+        case .userLeft(let user): expect(inWorld.remove(user.text) != nil, "\(user) left twice")
         }
     }
 
@@ -267,6 +284,7 @@ struct SocialWorld {
 
     private mutating func check() {
         for user in SocialWorld.users {
+            expect(inWorld.contains(user) == society.isInWorld(user, at: now), "\(user) in the world")
             let friends = SocialWorld.users.filter { society.areFriends(user, $0) }
             expect(engine.friends(of: address(user)).map(\.text) == friends, "friends of \(user)")
             expect(friends.count <= SocialWorld.friendLimit, "\(user) has \(friends.count) friends")
@@ -309,7 +327,9 @@ struct SocialWorld {
             }
         }
         advance(by: .minutes(5))
-        for session in UInt64(1)...8 { submit(.sessionEnded(SocialSessionID(session))) }
+        for session in Array(1...8) + [SocialSessionID.bridge.number] {
+            submit(.sessionEnded(SocialSessionID(session)))
+        }
         let counts = engine.counts
         expect(counts.present == 0 && counts.sessions == 0 && counts.subscriptions == 0, "left behind: \(counts)")
         expect(counts.changes == 0, "never written: \(counts)")

@@ -33,6 +33,16 @@ struct `What Redis says` {
         #expect(update(concealment: count) == nil)
     }
 
+    @Test(arguments: [true, false]) func `of a user says whether a bridge alone holds them`(isBridged: Bool) throws {
+        let presence = SocialEngine.SharedPresence(
+            user: try address("ann"), process: 2, sequence: 1, state: .online, whereabouts: nil, at: .epoch,
+            placedBy: 2,
+            validFor: .seconds(5), isBridged: isBridged)
+        let text = SharedText.encode(.presence(presence), of: 2)
+        #expect(text.contains("bridged") == isBridged)
+        #expect(SharedText.decode(text, validFor: .seconds(5))?.update == .presence(presence))
+    }
+
     @Test func `with the highest count can still be acted upon`() async throws {
         let most = `What Redis says`.most
         let runtime = SocialRuntime(

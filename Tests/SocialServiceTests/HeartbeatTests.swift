@@ -76,6 +76,29 @@ struct `A heartbeat` {
             ])
     }
 
+    @Test func `says in both layouts that its user is away`() async throws {
+        let bench = FriendshipsBench()
+        // Layout A and B, with field 3: online, away.
+        for (hex, isAway) in [("0a07746f6b656e2d61", false), ("0a0012090a07746f6b656e2d61", false)].flatMap({
+            [($0.0 + "1801", false), ($0.0 + "1802", true), ($0.0, $0.1)]
+        }) {
+            #expect(try await beat(bench, hex).response == .position(FriendshipsPosition()))
+            #expect(await bench.population.heartbeats.last?.isAway == isAway, "\(hex)")
+        }
+        for state in ["1803", "1807"] {
+            #expect(try await !beat(bench, "0a07746f6b656e2d61" + state).badRequestError.message.isEmpty)
+        }
+        #expect(await bench.population.heartbeats.count == 6)
+    }
+
+    @Test func `is the last one of a user who leaves, by that connection`() async throws {
+        let bench = FriendshipsBench()
+        let answer = try await bench.call(
+            "Leave", FriendshipsPayload.of("a"), session: 3, as: FriendshipsPositionResponse.self)
+        #expect(answer.response == .position(FriendshipsPosition()))
+        #expect(await bench.population.left == [.init(user: try address("a"), session: SocialSessionID(3))])
+    }
+
     @Test(arguments: ["+1", "1.0", "", " 1", "1 ", "0x1", "2147483648", "-2147483649", "١", "1e3", "NaN"])
     func `with other coordinates is refused`(text: String) async throws {
         let bench = FriendshipsBench()

@@ -13,7 +13,7 @@ struct `The procedures` {
         let names = [
             "PositionHeartbeat", "GetFriends", "GetOnlineFriends", "GetMutualFriends", "GetRequestEvents",
             "UpdateFriendshipEvent", "SubscribeFriendshipEventsUpdates", "SubscribeFriendshipPresenceUpdates",
-            "Login", "GetPrivacy", "UpdatePrivacy", "GetBlockedUsers",
+            "Login", "GetPrivacy", "UpdatePrivacy", "GetBlockedUsers", "Leave",
         ]
         #expect(modules[0].procedures.map(\.name) == names)
         #expect(modules[1].procedures.map(\.name) == names.filter { $0 != "Login" })

@@ -63,7 +63,7 @@ public struct FriendshipsService: Sendable {
             positionHeartbeat, getFriends, getOnlineFriends, getMutualFriends, getRequestEvents,
             updateFriendshipEvent, subscribeFriendshipEventsUpdates, subscribeFriendshipPresenceUpdates,
         ]
-        let own = [getPrivacy, updatePrivacy, getBlockedUsers]
+        let own = [getPrivacy, updatePrivacy, getBlockedUsers, leave]
         return [
             RPCModule("FriendshipsService", friends + (configuration.offersLogin ? [login] : []) + own),
             RPCModule("FriendshipsServiceV2", friends + own),

@@ -16,8 +16,16 @@ struct HeartbeatPayload: Hashable, Sendable {
     var token: String?
     var missing: SocialCredentials.MissingToken
     var position: FriendshipsPosition?
+    /// Field 3 in both layouts; readers of old do not know it.
+    var state: FriendState
 
     init(_ frame: FriendshipsPositionPayloadFrame) throws(SocialRefusal) {
+        switch frame.state {
+        case .unspecified, .online: state = .online
+        case .away: state = .away
+        case .offline: state = .offline
+        case .UNRECOGNIZED: throw .badRequest("`state` is not known")
+        }
         let isLayoutB = frame.hasFirst && HeartbeatPayload.isPosition(frame.first)
         do {
             if isLayoutB {

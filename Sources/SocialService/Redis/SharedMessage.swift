@@ -18,6 +18,8 @@ struct SharedMessage: Codable {
         var place: Place?
         var at: Int64
         var placedBy: UInt64
+        /// Only a bridge holds the user there; left out if not.
+        var bridged: Bool?
     }
 
     struct Pair: Codable {
@@ -101,6 +103,7 @@ extension SharedMessage.Presence {
         state = presence.state.rawValue
         at = presence.at.millisecondsSinceEpoch
         placedBy = presence.placedBy
+        bridged = presence.isBridged ? true : nil
         place = presence.whereabouts.map {
             SharedMessage.Place(realm: $0.realm, x: $0.parcel?.x, y: $0.parcel?.y)
         }
@@ -117,7 +120,8 @@ extension SharedMessage.Presence {
         return .presence(
             SocialEngine.SharedPresence(
                 user: user, process: process, sequence: sequence, state: state, whereabouts: whereabouts,
-                at: SharedText.instant(at), placedBy: placedBy, validFor: validFor))
+                at: SharedText.instant(at), placedBy: placedBy, validFor: validFor,
+                isBridged: bridged ?? false))
     }
 }
 

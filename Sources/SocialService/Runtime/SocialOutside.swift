@@ -5,7 +5,7 @@ public protocol SocialOutside: Sendable {
     /// A friendship has no room yet: to be answered by ``SocialRuntime/roomMade(for:_:)`` or
     /// ``SocialRuntime/roomFailed(for:)``.
     func roomWanted(for pair: SocialPair)
-    /// The user is in the social service, whoever may see it.
+    /// The user is in the social service themself, not by a bridge alone, whoever may see it.
     func userAppeared(_ user: SocialAddress)
     /// The user is not there any more.
     func userLeft(_ user: SocialAddress)

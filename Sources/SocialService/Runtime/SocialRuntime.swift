@@ -186,6 +186,9 @@ extension SocialRuntime {
         submit(.heartbeatReceived(user, session, isAway: true, whereabouts))
     }
 
+    /// The user is not there any more, by this session; others may hold them.
+    public func leave(of user: SocialAddress, on session: SocialSessionID) { submit(.sessionLeft(user, session)) }
+
     /// The user chose elsewhere to be seen by nobody, or not any more. Holds at once, and is written behind.
     public func setConcealment(of user: SocialAddress, to isConcealed: Bool) {
         submit(.concealmentChanged(user, isConcealed: isConcealed))

@@ -330,6 +330,9 @@ public nonisolated struct FriendshipsPositionPayload: Sendable {
   /// Clears the value of `position`. Subsequent reads from it will return its default value.
   public mutating func clearPosition() {self._position = nil}
 
+  /// presenced: online, if nothing, or away
+  public var state: FriendshipsFriendState = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -362,6 +365,9 @@ public nonisolated struct FriendshipsPositionPayloadB: Sendable {
   /// Clears the value of `authToken`. Subsequent reads from it will return its default value.
   public mutating func clearAuthToken() {self._authToken = nil}
 
+  /// presenced: as in layout A
+  public var state: FriendshipsFriendState = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -393,6 +399,9 @@ public nonisolated struct FriendshipsPositionPayloadFrame: Sendable {
   public var hasSecond: Bool {self._second != nil}
   /// Clears the value of `second`. Subsequent reads from it will return its default value.
   public mutating func clearSecond() {self._second = nil}
+
+  /// presenced
+  public var state: FriendshipsFriendState = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2015,7 +2024,7 @@ nonisolated extension FriendshipsPositions: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FriendshipsPositionPayload: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PositionPayload"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}synapse_token\0\u{1}position\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}synapse_token\0\u{1}position\0\u{1}state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2025,6 +2034,7 @@ nonisolated extension FriendshipsPositionPayload: SwiftProtobuf.Message, SwiftPr
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self._synapseToken) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._position) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       default: break
       }
     }
@@ -2041,12 +2051,16 @@ nonisolated extension FriendshipsPositionPayload: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._position {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FriendshipsPositionPayload, rhs: FriendshipsPositionPayload) -> Bool {
     if lhs._synapseToken != rhs._synapseToken {return false}
     if lhs._position != rhs._position {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2054,7 +2068,7 @@ nonisolated extension FriendshipsPositionPayload: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension FriendshipsPositionPayloadB: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PositionPayloadB"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}position\0\u{3}auth_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}position\0\u{3}auth_token\0\u{1}state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2064,6 +2078,7 @@ nonisolated extension FriendshipsPositionPayloadB: SwiftProtobuf.Message, SwiftP
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._position) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._authToken) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       default: break
       }
     }
@@ -2080,12 +2095,16 @@ nonisolated extension FriendshipsPositionPayloadB: SwiftProtobuf.Message, SwiftP
     try { if let v = self._authToken {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FriendshipsPositionPayloadB, rhs: FriendshipsPositionPayloadB) -> Bool {
     if lhs._position != rhs._position {return false}
     if lhs._authToken != rhs._authToken {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2093,7 +2112,7 @@ nonisolated extension FriendshipsPositionPayloadB: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension FriendshipsPositionPayloadFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PositionPayloadFrame"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}first\0\u{1}second\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}first\0\u{1}second\0\u{1}state\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2103,6 +2122,7 @@ nonisolated extension FriendshipsPositionPayloadFrame: SwiftProtobuf.Message, Sw
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self._first) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self._second) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       default: break
       }
     }
@@ -2119,12 +2139,16 @@ nonisolated extension FriendshipsPositionPayloadFrame: SwiftProtobuf.Message, Sw
     try { if let v = self._second {
       try visitor.visitSingularBytesField(value: v, fieldNumber: 2)
     } }()
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FriendshipsPositionPayloadFrame, rhs: FriendshipsPositionPayloadFrame) -> Bool {
     if lhs._first != rhs._first {return false}
     if lhs._second != rhs._second {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

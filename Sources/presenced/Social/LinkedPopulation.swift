@@ -42,6 +42,15 @@ struct LinkedPopulation: SocialPopulation {
         if let whereabouts { await linked.moved(user, to: whereabouts) }
     }
 
+    func heartbeatAway(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async {
+        await population.heartbeatAway(of: user, on: session, whereabouts: whereabouts)
+        if let whereabouts { await linked.moved(user, to: whereabouts) }
+    }
+
+    func leave(of user: SocialAddress, on session: SocialSessionID) async {
+        await population.leave(of: user, on: session)
+    }
+
     func sessionEnded(_ session: SocialSessionID) async { await population.sessionEnded(session) }
 
     func presenceUpdates(

@@ -8,6 +8,7 @@ actor SmallPopulation: SocialPopulation {
         var user: SocialAddress
         var session: SocialSessionID
         var whereabouts: Whereabouts?
+        var isAway = false
     }
 
     struct Act: Hashable {
@@ -20,6 +21,7 @@ actor SmallPopulation: SocialPopulation {
 
     private(set) var heartbeats: [Heartbeat] = []
     private(set) var acts: [Act] = []
+    private(set) var left: [Heartbeat] = []
     private(set) var ended: [SocialSessionID] = []
     private(set) var privacies: [SocialAddress: SocialPrivacy] = [:]
     private var refusal: FriendshipRefusal?
@@ -80,6 +82,14 @@ actor SmallPopulation: SocialPopulation {
 
     func heartbeat(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) {
         heartbeats.append(Heartbeat(user: user, session: session, whereabouts: whereabouts))
+    }
+
+    func heartbeatAway(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) {
+        heartbeats.append(Heartbeat(user: user, session: session, whereabouts: whereabouts, isAway: true))
+    }
+
+    func leave(of user: SocialAddress, on session: SocialSessionID) {
+        left.append(Heartbeat(user: user, session: session))
     }
 
     func sessionEnded(_ session: SocialSessionID) { ended.append(session) }
