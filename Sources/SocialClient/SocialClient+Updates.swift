@@ -13,24 +13,8 @@ extension SocialClient {
     /// - Throws: ``SocialClientError`` when the service refuses; a lost connection is none.
     public nonisolated func presenceUpdates() -> AsyncThrowingStream<PresenceUpdate, any Error> {
         subscription { [self] connection, tell in
-            if !connection.offers("GetPrivacy") {
-                let online = try await onlineFriends()
-                try tell(.snapshot(online.map { FriendSighting(friend: $0, state: .online, whereabouts: nil) }))
-            }
-            var snapshot: [FriendSighting] = []
-            for try await element in try await connection.stream("SubscribeFriendshipPresenceUpdates", payload()) {
-                let answer = try SocialConnection.decode(
-                    element, FriendshipsSubscribeFriendshipPresenceUpdatesResponse.self)
-                let sightings = answer.updates.positions.compactMap(\.sighting)
-                if answer.updates.snapshot {
-                    snapshot += sightings
-                    guard !answer.updates.more else { continue }
-                    try tell(.snapshot(snapshot))
-                    snapshot = []
-                } else if !sightings.isEmpty {
-                    try tell(.changed(sightings))
-                }
-            }
+            var (_, reader) = try await presence(on: connection)
+            while let update = try await reader.next() { try tell(update) }
         } lost: {
             .lost($0)
         }
@@ -41,32 +25,8 @@ extension SocialClient {
     /// - Throws: ``SocialClientError`` when the service refuses; a lost connection is none.
     public nonisolated func friendshipUpdates() -> AsyncThrowingStream<FriendshipUpdate, any Error> {
         subscription { [self] connection, tell in
-            var friends: [SocialAddress]?
-            if !connection.offers("GetPrivacy") {
-                let requests = try await requests()
-                try await tell(
-                    .snapshot(
-                        Friendships(friends: self.friends(), outgoing: requests.outgoing, incoming: requests.incoming)))
-            }
-            for try await element in try await connection.stream("SubscribeFriendshipEventsUpdates", payload()) {
-                let events = try SocialConnection.decode(
-                    element, FriendshipsSubscribeFriendshipEventsUpdatesResponse.self
-                ).events
-                if events.hasFriends { friends = (friends ?? []) + events.friends.addresses }
-                if events.hasRequests {
-                    let requests = events.requests
-                    try tell(
-                        .snapshot(
-                            Friendships(
-                                friends: friends ?? [], outgoing: requests.outgoing.requests,
-                                incoming: requests.incoming.requests)))
-                    friends = nil
-                }
-                let now = await instant()
-                // What the user did themself comes apart where readers of old would misread it.
-                let news = (events.responses + events.own).compactMap { $0.news(at: now) }
-                if !news.isEmpty { try tell(.happened(news)) }
-            }
+            var (_, reader) = try await friendships(on: connection)
+            while let update = try await reader.next() { try tell(update) }
         } lost: {
             .lost($0)
         }

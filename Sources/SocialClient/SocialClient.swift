@@ -51,35 +51,48 @@ public actor SocialClient {
         }
     }
 
-    let configuration: Configuration
-    private let credential: Credential
-    private let now: @Sendable () -> Instant
-    private var connection: SocialConnection?
-    private var connecting: Task<SocialConnection, any Error>?
+    nonisolated let configuration: Configuration
+    nonisolated let source: any ConnectionSource
+    private nonisolated let token: String?
+    nonisolated let now: @Sendable () -> Instant
     private var isClosed = false
 
-    /// A client that is not connected yet.
+    /// A client that is not connected yet, with a connection of its own.
     /// - Parameter now: the wall clock, for what is signed and what happened.
     public init(_ configuration: Configuration, credential: Credential, now: @escaping @Sendable () -> Instant) {
         self.configuration = configuration
-        self.credential = credential
+        self.now = now
+        switch credential {
+        case .token(let token):
+            self.token = token
+            source = OwnConnection(configuration) { _ in }
+        case .login(let sign):
+            token = nil
+            source = OwnConnection(configuration) { try await $0.login(sign(now())) }
+        }
+    }
+
+    /// A client that shares a connection with others, who use other tokens. It waits for the connection where it
+    /// follows; what it asks fails while there is none.
+    /// - Returns: `nil` if all connections are full.
+    public init?(
+        sharing connections: SharedConnections, token: String, now: @escaping @Sendable () -> Instant
+    ) {
+        guard let seat = connections.seat() else { return nil }
+        configuration = connections.client
+        source = seat
+        self.token = token
         self.now = now
     }
 
-    /// Whoever forgets the client has closed it.
-    deinit {
-        connecting?.cancel()
-        if let connection { Task { await connection.close() } }
-    }
-
-    /// Ends the connection and every subscription.
+    /// Ends every subscription, and the connection if nobody else has it.
     public func close() async {
         isClosed = true
-        connecting?.cancel()
-        let ended = connection
-        connection = nil
-        await ended?.close()
+        await source.close()
     }
+
+    /// Whether the connection stands, as far as is known.
+    public var isConnected: Bool { get async { await source.isOpen } }
 
     /// Connects, if it is not connected, and says who it is.
     /// - Throws: ``SocialClientError``.
@@ -127,25 +140,48 @@ public actor SocialClient {
     }
 
     /// Says that the user is there, which holds for two minutes, or until the connection ends.
-    /// - Parameter whereabouts: `nil`: as before.
+    /// - Parameters:
+    ///   - whereabouts: `nil`: as before.
+    ///   - isAway: not at the keyboard. A service that does not know it is told that the user is there.
     /// - Returns: what the service keeps.
     /// - Throws: ``SocialClientError``.
     @discardableResult
-    public func heartbeat(_ whereabouts: Whereabouts?) async throws -> Whereabouts? {
+    public func heartbeat(_ whereabouts: Whereabouts?, isAway: Bool = false) async throws -> Whereabouts? {
+        let connection = try await ready()
         let position = whereabouts.map { FriendshipsPosition($0) }
+        let state: FriendshipsFriendState = isAway && connection.offers("Leave") ? .away : .unspecified
         let request: Data
         if let token {
             var payload = FriendshipsPositionPayload()
             payload.synapseToken = token
             if let position { payload.position = position }
+            payload.state = state
             request = try payload.serializedBytes()
         } else {
             var payload = FriendshipsPositionPayloadB()
             if let position { payload.position = position }
+            payload.state = state
             request = try payload.serializedBytes()
         }
-        return try await call("PositionHeartbeat", request, FriendshipsPositionResponse.self).position.whereabouts
+        let answer = try await connection.call("PositionHeartbeat", request)
+        return try SocialConnection.decode(answer, FriendshipsPositionResponse.self).position.whereabouts
     }
+
+    /// Says that the user is not there any more, by this connection.
+    /// - Returns: false if the service does not offer it: it notices two minutes after the last heartbeat.
+    /// - Throws: ``SocialClientError``.
+    @discardableResult
+    public func leave() async throws -> Bool {
+        let connection = try await ready()
+        guard connection.offers("Leave") else { return false }
+        _ = try await SocialConnection.decode(
+            connection.call("Leave", payload()), FriendshipsPositionResponse.self)
+        return true
+    }
+
+    /// Friends, requests, and, of services that tell, whom the user blocked.
+    /// - Throws: ``SocialClientError``.
+    public func readFriendships() async throws -> Friendships { try await read(on: ready()) }
 
     /// How much of the user friends see. Only of services that offer it.
     /// - Throws: ``SocialClientError``.
@@ -178,58 +214,40 @@ public actor SocialClient {
     private func call<Answer: SocialMessage>(
         _ procedure: String, _ request: Data, _ type: Answer.Type
     ) async throws -> Answer {
-        let answer = try await connected().call(procedure, request)
+        let answer = try await ready().call(procedure, request)
         return try SocialConnection.decode(answer, type)
     }
 
     private func users(_ procedure: String, _ request: Data) async throws -> [SocialAddress] {
+        try await SocialClient.users(procedure, request, on: ready())
+    }
+
+    static func users(
+        _ procedure: String, _ request: Data, on connection: SocialConnection
+    ) async throws -> [SocialAddress] {
         var found: [SocialAddress] = []
-        for try await element in try await connected().stream(procedure, request) {
+        for try await element in try await connection.stream(procedure, request) {
             found += try SocialConnection.decode(element, FriendshipsUsersResponse.self).users.addresses
         }
         return found
     }
 
     /// The argument of procedures that take nothing but a credential.
-    func payload() throws -> Data {
+    nonisolated func payload() throws -> Data {
         var payload = FriendshipsPayload()
         if let token { payload.synapseToken = token }
         return try payload.serializedBytes()
     }
 
-    func instant() -> Instant { now() }
-
-    private var token: String? {
-        if case .token(let token) = credential { token } else { nil }
-    }
-
     /// The connection, made if there is none; whoever else waits for one waits for the same.
     func connected() async throws -> SocialConnection {
-        guard !isClosed else { throw SocialClientError(.connectionLost, "the client is closed") }
-        if let connection, connection.isOpen { return connection }
-        if let connecting { return try await connecting.value }
-        let (configuration, credential, instant) = (configuration, credential, now())
-        let attempt = Task {
-            let made = try await SocialConnection.open(configuration)
-            if case .login(let sign) = credential {
-                do {
-                    try await made.login(sign(instant))
-                } catch {
-                    await made.close()
-                    throw error
-                }
-            }
-            return made
-        }
-        connecting = attempt
-        defer { connecting = nil }
-        let made = try await attempt.value
-        guard !isClosed else {
-            await made.close()
-            throw SocialClientError(.connectionLost, "the client is closed")
-        }
-        connection = made
-        return made
+        guard !isClosed else { throw SocialClientError.closed }
+        return try await source.connected()
+    }
+
+    private func ready() async throws -> SocialConnection {
+        guard !isClosed else { throw SocialClientError.closed }
+        return try await source.ready()
     }
 
     var isOver: Bool { isClosed }

@@ -101,7 +101,7 @@ final class SocialConnection: Sendable {
     }
 
     /// A stream whose failures are ``SocialClientError``.
-    struct Elements: AsyncSequence {
+    struct Elements: AsyncSequence, Sendable {
         struct AsyncIterator: AsyncIteratorProtocol {
             fileprivate var elements: RPCElements.AsyncIterator
 
@@ -115,6 +115,9 @@ final class SocialConnection: Sendable {
         }
 
         fileprivate let elements: RPCElements
+
+        /// Tells the service that no more is wanted; iteration ends.
+        func close() { elements.close() }
 
         func makeAsyncIterator() -> AsyncIterator { AsyncIterator(elements: elements.makeAsyncIterator()) }
     }
@@ -133,6 +136,9 @@ extension SocialClientError {
     fileprivate init(_ error: RPCClientError) {
         let code: Code =
             switch error.code {
+            case .remote where error.message.hasPrefix(RPCServerConnection.tooManyStreams),
+                .remote where error.message.hasPrefix(RPCServerConnection.tooManyCalls):
+                .tooManyRequests
             case .remote: .failed
             case .unreachable: .unreachable
             case .badAddress: .badAddress

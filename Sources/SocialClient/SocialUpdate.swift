@@ -21,6 +21,12 @@ public enum FriendshipUpdate: Hashable, Sendable {
     case lost(SocialClientError)
 }
 
+/// What whoever follows both is told.
+public enum SocialUpdate: Hashable, Sendable {
+    case presence(PresenceUpdate)
+    case friendships(FriendshipUpdate)
+}
+
 /// Who is friends with a user, and who would be.
 public struct Friendships: Hashable, Sendable {
     /// In the service's order.
@@ -29,11 +35,16 @@ public struct Friendships: Hashable, Sendable {
     public var outgoing: [FriendRequest]
     /// Who asked the user.
     public var incoming: [FriendRequest]
+    /// Whom the user blocked, where that was asked for.
+    public var blocked: [SocialAddress]
 
     /// Friendships as given.
-    public init(friends: [SocialAddress], outgoing: [FriendRequest], incoming: [FriendRequest]) {
+    public init(
+        friends: [SocialAddress], outgoing: [FriendRequest], incoming: [FriendRequest], blocked: [SocialAddress] = []
+    ) {
         self.friends = friends
         self.outgoing = outgoing
         self.incoming = incoming
+        self.blocked = blocked
     }
 }

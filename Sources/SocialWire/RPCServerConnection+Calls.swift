@@ -34,15 +34,26 @@ extension RPCServerConnection {
             return refuse(request, message, into: &effects)
         }
         guard unfinished.count < configuration.callsLimit else {
-            return refuse(request, "Too many calls at once", into: &effects)
+            return refuse(
+                request,
+                "\(RPCServerConnection.tooManyCalls): \(configuration.callsLimit) are under way on this connection",
+                into: &effects)
         }
         guard !procedure.kind.givesStream || unfinishedStreams < configuration.streamsLimit else {
-            return refuse(request, "Too many streams at once", into: &effects)
+            return refuse(
+                request,
+                "\(RPCServerConnection.tooManyStreams): \(configuration.streamsLimit) are open on this connection",
+                into: &effects)
         }
         let order = Order(
             module: place.module, procedure: place.procedure, port: request.port, payload: request.payload)
         start(request, procedure.kind, order, into: &effects)
     }
+
+    /// How the refusal of a call begins that is one too many of the connection; nothing was done.
+    public static let tooManyCalls = "Too many calls at once"
+    /// The same of a stream.
+    public static let tooManyStreams = "Too many streams at once"
 
     private mutating func start(
         _ request: Request, _ kind: ProcedureKind, _ order: Order, into effects: inout [Effect]

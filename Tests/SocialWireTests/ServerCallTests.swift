@@ -222,11 +222,11 @@ struct `The server's end` {
         _ = bench.flush()
         let stream = try bench.stream(5)
         #expect(throws: NotStarted.self) { try bench.call(6, procedure: 2) }
-        #expect(refusals() == ["Too many streams at once"])
+        #expect(refusals() == ["Too many streams at once: 1 are open on this connection"])
         _ = try bench.call(7, procedure: 1)
         _ = bench.flush()
         #expect(throws: NotStarted.self) { try bench.call(8, procedure: 1) }
-        #expect(refusals() == ["Too many calls at once"])
+        #expect(refusals() == ["Too many calls at once: 3 are under way on this connection"])
         // What was given up counts until it has noticed.
         bench.take(5, .stream(.close(.ack, 0)))
         #expect(throws: NotStarted.self) { try bench.call(9, procedure: 2) }

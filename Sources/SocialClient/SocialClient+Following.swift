@@ -1,0 +1,151 @@
+import PresenceModel
+import SocialEngine
+import SocialWire
+
+// For whoever follows many users at once: one connection's worth, without tasks or timers that stay.
+extension SocialClient {
+    /// Friends' presence and friendships over one connection, for as long as it stands; it is made, or waited for,
+    /// first.
+    ///
+    /// A snapshot of presence comes first, then one of friendships with whom the user blocked, then changes of both.
+    /// Each time that `bell` rings another snapshot of friendships comes: all news told before it are in it, and what
+    /// is told after it happened later, but for what happened while it was read, which may be in it and be told. So it
+    /// is because a reading is the beginning of another subscription.
+    /// - Parameter tell: of presence one after the other, and so of friendships. Never ``PresenceUpdate/lost(_:)``.
+    /// - Throws: ``SocialClientError``, `CancellationError`; it does not return.
+    public nonisolated func follow(
+        rereading bell: RereadBell, _ tell: @escaping @Sendable (SocialUpdate) async -> Void
+    ) async throws {
+        let connection = try await source.connected()
+        let begun = try await begin { try await self.presenceElements(on: connection) }
+        var reader = begun.reader
+        let stream = begun.elements
+        await tell(.presence(begun.first))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Without friendships presence is not to go on.
+                defer { stream.close() }
+                try await self.followFriendships(on: connection, bell, tell)
+            }
+            while let update = try await reader.next() { await tell(.presence(update)) }
+            group.cancelAll()
+            do {
+                try await group.waitForAll()
+            } catch is CancellationError where !Task.isCancelled {
+                throw SocialClientError.ended
+            }
+        }
+        try Task.checkCancellation()
+        throw SocialClientError.ended
+    }
+
+    private nonisolated func followFriendships(
+        on connection: SocialConnection, _ bell: RereadBell,
+        _ tell: @escaping @Sendable (SocialUpdate) async -> Void
+    ) async throws {
+        while true {
+            bell.clear()
+            if let begun = try await begin({ try await self.friendshipElements(on: connection, bell) }) {
+                await tell(.friendships(.snapshot(begun.first)))
+                var reader = begun.reader
+                while let update = try await reader.next() { await tell(.friendships(update)) }
+            }
+            try Task.checkCancellation()
+            guard bell.isRung else { throw SocialClientError.ended }
+        }
+    }
+
+    /// Not all users of a connection begin at once.
+    private nonisolated func begin<Begun>(_ operation: () async throws -> Begun) async throws -> Begun {
+        try await source.enter()
+        do {
+            let begun = try await operation()
+            await source.leave()
+            return begun
+        } catch {
+            await source.leave()
+            throw error
+        }
+    }
+
+    private nonisolated func presenceElements(
+        on connection: SocialConnection
+    ) async throws -> (elements: SocialConnection.Elements, reader: PresenceReader, first: PresenceUpdate) {
+        let (elements, following) = try await presence(on: connection)
+        var reader = following
+        let watchdog = closeLate(elements)
+        defer { watchdog.cancel() }
+        guard let first = try await reader.next() else { throw SocialClientError.saidNothing }
+        return (elements, reader, first)
+    }
+
+    /// - Returns: `nil` if `bell` rang meanwhile.
+    private nonisolated func friendshipElements(
+        on connection: SocialConnection, _ bell: RereadBell
+    ) async throws -> (reader: FriendshipReader, first: Friendships)? {
+        let (elements, following) = try await friendships(on: connection)
+        var reader = following
+        bell.whenRung { elements.close() }
+        let watchdog = closeLate(elements)
+        defer { watchdog.cancel() }
+        guard case .snapshot(var first)? = try await reader.next() else {
+            if bell.isRung { return nil }
+            throw SocialClientError.saidNothing
+        }
+        // Behind the beginning of the subscription: a block from now on is told by it.
+        if connection.offers("GetBlockedUsers") {
+            first.blocked = try await SocialClient.users("GetBlockedUsers", payload(), on: connection)
+            let blocked = Set(first.blocked)
+            first.friends.removeAll { blocked.contains($0) }
+        }
+        return (reader, first)
+    }
+
+    /// A service that offers a stream and then says nothing must not keep others waiting.
+    private nonisolated func closeLate(_ elements: SocialConnection.Elements) -> Task<Void, any Error> {
+        Task { [timeout = configuration.callTimeout] in
+            try await Task.sleep(for: timeout)
+            elements.close()
+        }
+    }
+
+    nonisolated func presence(
+        on connection: SocialConnection
+    ) async throws -> (SocialConnection.Elements, PresenceReader) {
+        let elements = try await connection.stream("SubscribeFriendshipPresenceUpdates", payload())
+        guard !connection.offers("GetPrivacy") else { return (elements, PresenceReader(elements, behind: nil)) }
+        let online = try await SocialClient.users("GetOnlineFriends", payload(), on: connection)
+        let first = online.map { FriendSighting(friend: $0, state: .online, whereabouts: nil) }
+        return (elements, PresenceReader(elements, behind: first))
+    }
+
+    nonisolated func friendships(
+        on connection: SocialConnection
+    ) async throws -> (SocialConnection.Elements, FriendshipReader) {
+        // First of all, so that nothing is lost between reading and listening.
+        let elements = try await connection.stream("SubscribeFriendshipEventsUpdates", payload())
+        guard !connection.offers("GetPrivacy") else {
+            return (elements, FriendshipReader(elements, behind: nil, now: now))
+        }
+        return (elements, FriendshipReader(elements, behind: try await read(on: connection), now: now))
+    }
+
+    /// Friends and requests, and whom the user blocked where that is offered, asked for one after the other.
+    nonisolated func read(on connection: SocialConnection) async throws -> Friendships {
+        let friends = try await SocialClient.users("GetFriends", payload(), on: connection)
+        let answer = try await SocialConnection.decode(
+            connection.call("GetRequestEvents", payload()), FriendshipsRequestEventsResponse.self)
+        var blocked: [SocialAddress] = []
+        if connection.offers("GetBlockedUsers") {
+            blocked = try await SocialClient.users("GetBlockedUsers", payload(), on: connection)
+        }
+        return Friendships(
+            friends: friends, outgoing: answer.events.outgoing.requests, incoming: answer.events.incoming.requests,
+            blocked: blocked)
+    }
+}
+
+extension SocialClientError {
+    static let ended = SocialClientError(.connectionLost, "the service ended the subscription")
+    static let saidNothing = SocialClientError(.timedOut, "the service does not begin the subscription")
+}
