@@ -148,7 +148,8 @@ let package = Package(
         .target(
             name: "SocialBridge",
             dependencies: [
-                "AuthChain", "BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialEngine",
+                "AuthChain", "BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialClient", "SocialEngine",
+                "SocialService",
             ],
             swiftSettings: strict),
 
@@ -266,7 +267,12 @@ let package = Package(
                 hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
         tests(
-            "SocialBridgeTests", ["BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialBridge", "SocialEngine"]),
+            "SocialBridgeTests",
+            [
+                "AuthChain", "BridgeEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime",
+                "SocialBridge", "SocialClient", "SocialEngine", "SocialService", "SocialTransport", "SocialWire",
+                hummingbirdCore, logging, nioCore, nioPosix,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",

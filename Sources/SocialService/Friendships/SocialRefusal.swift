@@ -14,6 +14,15 @@ enum SocialRefusal: Error, Hashable, Sendable {
     /// Three answers have no arm for it and say it as ``internalServer(_:)``.
     case badRequest(String)
 
+    /// What is said.
+    var text: String {
+        switch self {
+        case .internalServer(let text), .unauthorized(let text), .forbidden(let text), .tooManyRequests(let text),
+            .badRequest(let text):
+            text
+        }
+    }
+
     /// What the homeserver, or whoever knows tokens, says against a token. Only the text of a ban is told, as clients
     /// know it from the first service.
     init(_ error: MatrixErrorBody) {
@@ -45,6 +54,18 @@ enum SocialRefusal: Error, Hashable, Sendable {
         case .messageTooLong: self = .badRequest("`message` is too long")
         case .notStored: self = .internalServer("The change could not be stored")
         }
+    }
+}
+
+extension FriendshipRefusal {
+    /// The refusal that a service tells by this text, in whichever arm of an answer.
+    public init?(told text: String) {
+        let known: [FriendshipRefusal] = [
+            .transition, .actingUser(.accept), .actingUser(.reject), .actingUser(.cancel), .unknownPair, .toOneself,
+            .blocked, .tooManyFriends, .tooManyRequests, .tooManyBlocked, .tooOften, .messageTooLong, .notStored,
+        ]
+        guard let refusal = known.first(where: { SocialRefusal($0).text == text }) else { return nil }
+        self = refusal
     }
 }
 

@@ -235,6 +235,19 @@ extension SocialRuntime {
         }
     }
 
+    /// All that is between the user and others, and what happens from that instant on: nothing is missing between the
+    /// two, and nothing in both. Otherwise as ``friendshipUpdates(for:on:)``.
+    public func followFriendships(
+        of user: SocialAddress, on session: SocialSessionID
+    ) -> (standing: StandingFriendships, news: any AsyncSequence<[FriendshipNews], Never> & Sendable) {
+        let news = friendshipUpdates(for: user, on: session)
+        let requests = engine.requests(of: user)
+        let standing = StandingFriendships(
+            friends: engine.friends(of: user), outgoing: requests.outgoing, incoming: requests.incoming,
+            blocked: engine.blocked(by: user))
+        return (standing, news)
+    }
+
     private func nextSubscription() -> SocialSubscriptionID {
         subscriptionCount += 1
         let id = SocialSubscriptionID(subscriptionCount)
