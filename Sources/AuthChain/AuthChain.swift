@@ -25,7 +25,14 @@ public struct AuthChain: Hashable, Sendable {
     public init(parsing text: String) throws(AuthChainError) {
         guard text.utf8.count <= AuthChain.textLimitBytes else { throw .tooLong }
         let parser = JSONParser(duplicateKeys: .refused, numbers: .any, maxDepth: 4)
-        guard let elements = (try? parser.parse(Array(text.utf8)))?.value.array else { throw .malformed }
+        guard let value = (try? parser.parse(Array(text.utf8)))?.value else { throw .malformed }
+        try self.init(value)
+    }
+
+    /// As ``init(parsing:)``, of JSON that was parsed already.
+    /// - Throws: ``AuthChainError``: malformed, or too many links.
+    public init(_ value: JSONValue) throws(AuthChainError) {
+        guard let elements = value.array else { throw .malformed }
         guard elements.count <= AuthChain.linksLimit else { throw .linkCount }
         var links: [AuthLink] = []
         for element in elements {
@@ -50,29 +57,51 @@ public struct AuthChain: Hashable, Sendable {
     /// Whose the chain is, if it signs `text` and no key on its way has expired.
     /// - Throws: ``AuthChainError``, the first flaw from the beginning.
     public func signer(of text: String, at now: Instant) throws(AuthChainError) -> EthereumAddress {
+        let trail = try followed(at: now)
+        let last = links.count - 1
+        // By bytes: strings are equal to what merely looks the same.
+        guard trail.handedOn == last, links[last].payload.utf8.elementsEqual(text.utf8) else { throw .otherText }
+        try links[last].verify(by: trail.authority, at: last)
+        return trail.owner
+    }
+
+    /// Where a chain leads, from its wallet on.
+    struct Trail {
+        /// Whose the chain is.
+        var owner: EthereumAddress
+        /// Who may sign at its end.
+        var authority: EthereumAddress
+        /// When the first key on the way expires; `nil` if there is none.
+        var expiration: Instant?
+        /// The place of the link behind those that hand on: one that signs something, or the end.
+        var handedOn: Int
+    }
+
+    /// Verifies the links that hand on.
+    /// - Throws: the first flaw from the beginning; a link that signs something ends the way, and is not looked at.
+    func followed(at now: Instant) throws(AuthChainError) -> Trail {
         guard (2...AuthChain.linksLimit).contains(links.count) else { throw .linkCount }
         guard links[0].type == AuthLink.signer, links[0].signature.isEmpty,
             let owner = EthereumAddress(links[0].payload)
         else { throw .signer }
-        var authority = owner
+        var trail = Trail(owner: owner, authority: owner, expiration: nil, handedOn: links.count)
         for (place, link) in links.enumerated().dropFirst() {
             switch link.type {
             case AuthLink.ephemeral:
                 guard let payload = EphemeralPayload(link.payload) else { throw .ephemeralPayload(place: place) }
-                try link.verify(by: authority, at: place)
+                try link.verify(by: trail.authority, at: place)
                 guard payload.expiration > now else { throw .expired(place: place) }
-                authority = payload.address
+                trail.authority = payload.address
+                trail.expiration = min(trail.expiration ?? payload.expiration, payload.expiration)
             case AuthLink.signedEntity:
-                // By bytes: strings are equal to what merely looks the same.
-                guard place == links.count - 1, link.payload.utf8.elementsEqual(text.utf8) else { throw .otherText }
-                try link.verify(by: authority, at: place)
-                return owner
+                trail.handedOn = place
+                return trail
             case AuthLink.signer: throw .signer
             case let kind where AuthLink.contractKinds.contains(kind): throw .contractWallet(kind)
             default: throw .unknownKind(place: place)
             }
         }
-        throw .otherText
+        return trail
     }
 
     /// Whose the chain is, if it signs `timestamp` and that is the time now, give or take ``window``.

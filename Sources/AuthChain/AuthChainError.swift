@@ -26,6 +26,12 @@ public enum AuthChainError: Error, Hashable, Sendable {
     case otherAddress
     /// No number of milliseconds.
     case timestamp
+    /// No identity: no JSON object with a chain and the private key that it leads to.
+    case identity
+    /// The private key of an identity is none.
+    case key
+    /// The private key of an identity is another than the one that the chain leads to.
+    case otherKey
     /// Signed too long ago, or in the future; see ``AuthChain/window``.
     case stale
 
@@ -46,6 +52,9 @@ public enum AuthChainError: Error, Hashable, Sendable {
         case .otherText: "the last link does not sign what it should"
         case .otherAddress: "the auth chain is of another address"
         case .timestamp: "the timestamp is no number of milliseconds"
+        case .identity: "an identity is a JSON object with auth_chain and ephemeral_private_key"
+        case .key: "the private key is not 32 bytes in hexadecimal, or no key of the curve"
+        case .otherKey: "the private key is not the one that the auth chain hands on to"
         case .stale: "the timestamp is more than 5 minutes away from the server's clock"
         }
     }

@@ -91,11 +91,13 @@ public struct EthereumKey: Sendable {
     }
 }
 
-extension EthereumKey: CustomStringConvertible, CustomDebugStringConvertible {
+extension EthereumKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// Without the secret.
     public var description: String { "key of \(address)" }
     /// Without the secret.
     public var debugDescription: String { description }
+    /// Without the secret.
+    public var customMirror: Mirror { Mirror(self, children: ["address": address.text]) }
 }
 
 /// The curve secp256k1.

@@ -10,26 +10,6 @@ public enum SessionCredential: Sendable {
     case identity(EphemeralIdentity)
 }
 
-/// A key of a short life that may sign in a wallet's name: what a user hands over to be bridged.
-public struct EphemeralIdentity: Sendable {
-    /// The wallet's.
-    public var address: EthereumAddress
-    /// From the wallet to the ephemeral key: SIGNER, ECDSA_EPHEMERAL.
-    public var links: [AuthLink]
-    /// Signs.
-    public var key: EthereumKey
-    /// The chain holds until then.
-    public var expiration: Instant
-
-    /// An identity as given.
-    public init(address: EthereumAddress, links: [AuthLink], key: EthereumKey, expiration: Instant) {
-        self.address = address
-        self.links = links
-        self.key = key
-        self.expiration = expiration
-    }
-}
-
 /// There is nothing to open a session with.
 public enum CredentialTrouble: Error, Hashable, Sendable {
     /// The user handed over nothing, and nobody can get anything for them; until that changes.
