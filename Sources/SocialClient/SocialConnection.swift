@@ -140,7 +140,7 @@ extension SocialClientError {
                 .remote where error.message.hasPrefix(RPCServerConnection.tooManyCalls):
                 .tooManyRequests
             case .remote: .failed
-            case .unreachable: .unreachable
+            case .unreachable, .closed: .unreachable
             case .badAddress: .badAddress
             case .lost: .connectionLost
             case .timedOut: .timedOut

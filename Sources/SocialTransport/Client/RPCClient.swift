@@ -29,6 +29,9 @@ public final class RPCClient: Sendable {
         public var webSocket = WebSocketLimits()
         /// Pings.
         public var pulses = WebSocketPulses.usual
+        /// Makes what is said before the protocol, as one text message, at each connect; then nothing more is said
+        /// until the server is ready. `nil`: the protocol comes first.
+        public var opening: (@Sendable () throws -> String)?
         /// Path of a PEM file of certificates that are trusted; `nil`: the system's.
         public var trustedCertificates: String?
 
@@ -50,20 +53,23 @@ public final class RPCClient: Sendable {
 
     /// Connects, and waits until the server is ready.
     /// - Parameter address: `ws://` or `wss://`.
-    /// - Throws: ``RPCClientError``: `badAddress`, `unreachable`, `timedOut`; `CancellationError`.
+    /// - Throws: ``RPCClientError``: `badAddress`, `unreachable`, `closed`, `timedOut`; `CancellationError`; what
+    ///   ``Configuration/opening`` throws.
     public static func connect(
         to address: String, configuration: Configuration = Configuration(),
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> RPCClient {
         let address = try WebSocketAddress(parsing: address)
         let tls = try address.isSecure ? tlsContext(configuration) : nil
+        let opening = try configuration.opening?()
         let eventLoop = group.next()
         let ready = Slot<Result<NIOLoopBound<RPCClientSession>, RPCClientError>>()
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let session = RPCClientSession(configuration.connection, on: channel.eventLoop, ready: ready)
+                    let session = RPCClientSession(
+                        configuration.connection, opening: opening, on: channel.eventLoop, ready: ready)
                     let connection = WebSocketConnection(
                         .client, limits: configuration.webSocket,
                         pulse: configuration.pulses.pulse(of: channel.eventLoop), session: session)
@@ -142,9 +148,11 @@ public final class RPCClient: Sendable {
     }
 
     /// Returns when the connection is gone, for whatever reason.
-    public func closed() async {
+    /// - Returns: what the server said when it closed.
+    @discardableResult
+    public func closed() async -> RPCFarewell {
         await withCheckedContinuation { continuation in
-            session.eventLoop.execute { [session] in session.value.whenGone { continuation.resume() } }
+            session.eventLoop.execute { [session] in session.value.whenGone { continuation.resume(returning: $0) } }
         }
     }
 

@@ -7,6 +7,8 @@ public struct RPCClientError: Error, Hashable, Sendable {
         case remote(UInt32)
         /// The connection could not be made, or the server did not say that it is ready. Try later.
         case unreachable
+        /// The server closed with that code before it was ready. Which codes pass, its documentation says.
+        case closed(UInt16)
         /// The connection ended. Whether the server did what was asked is not known. Connect again.
         case lost
         /// No answer within the time; the connection goes on.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import SocialWire
+import Synchronization
 
 /// A port of a client's connection: what is loaded and runs on it ends with it.
 public struct RPCClientPort: Sendable {
@@ -112,6 +113,7 @@ public final class RPCElements: AsyncSequence, Sendable {
     private let id: RPCClientConnection.WaiterID
     private let client: RPCClient
     private let words = RPCClientSession.Words()
+    private let isAsked = Atomic(false)
 
     init(_ id: RPCClientConnection.WaiterID, _ client: RPCClient) {
         self.id = id
@@ -119,6 +121,13 @@ public final class RPCElements: AsyncSequence, Sendable {
     }
 
     deinit { client.giveUp(id) }
+
+    /// Asks for the first element before anybody waits for it: the server's source starts now, and whatever is asked
+    /// on this connection from here on is asked behind that.
+    public func begin() {
+        guard !isAsked.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        ask()
+    }
 
     /// Tells the server that no more is wanted; iteration ends behind what has come.
     public func close() {
@@ -132,13 +141,18 @@ public final class RPCElements: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self) }
 
     private func next() async throws -> Data? {
-        client.session.eventLoop.execute { [session = client.session, id, words] in
-            session.value.askElement(of: id, words)
-        }
+        // What `begin` asked for is on its way.
+        if !isAsked.exchange(false, ordering: .acquiringAndReleasing) { ask() }
         guard let word = await words.take() else {
             client.giveUp(id)
             throw CancellationError()
         }
         return try word.get()
+    }
+
+    private func ask() {
+        client.session.eventLoop.execute { [session = client.session, id, words] in
+            session.value.askElement(of: id, words)
+        }
     }
 }

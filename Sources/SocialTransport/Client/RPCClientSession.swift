@@ -27,38 +27,56 @@ final class RPCClientSession: WebSocketSession {
 
     private let eventLoop: any EventLoop
     private let ready: Ready
+    private let opening: String?
     private var machine: RPCClientConnection
     private var connection: WebSocketConnection?
     private var questions: [WaiterID: Question] = [:]
     private var sources: [WaiterID: ArgumentSource] = [:]
     private var streams: [WaiterID: Stream] = [:]
     private var isGone = false
-    private var gone: [() -> Void] = []
+    private var farewell = RPCFarewell()
+    private var gone: [(RPCFarewell) -> Void] = []
 
-    init(_ configuration: RPCClientConnection.Configuration, on eventLoop: any EventLoop, ready: Ready) {
+    /// - Parameter opening: what is said before the protocol.
+    init(
+        _ configuration: RPCClientConnection.Configuration, opening: String?, on eventLoop: any EventLoop, ready: Ready
+    ) {
         self.eventLoop = eventLoop
         self.ready = ready
+        self.opening = opening
         machine = RPCClientConnection(configuration: configuration)
     }
 
     // MARK: From the WebSocket
 
-    func opened(by connection: WebSocketConnection) { self.connection = connection }
+    func opened(by connection: WebSocketConnection) {
+        self.connection = connection
+        if let opening { connection.send(text: opening) }
+    }
 
     func received(_ message: ByteBuffer) { submit(.frameReceived(Array(message.readableBytesView))) }
 
-    func receivedText() { submit(.textReceived) }
+    /// A server that wants something before the protocol says in text what it thinks of it, and closes then.
+    func receivedText(_ beginning: ByteBuffer) {
+        guard opening != nil else { return submit(.textReceived) }
+        farewell.text = RPCFarewell.readable(beginning.readableBytesView)
+    }
+
+    func closing(_ code: UInt16?, _ reason: String) {
+        farewell.code = code
+        farewell.reason = RPCFarewell.readable(reason.utf8)
+    }
 
     func goingAway() { submit(.leaving) }
 
     func ended() {
         connection = nil
         submit(.transportClosed)
-        ready.put(.failure(RPCClientError(.unreachable, "the connection ended before the server was ready")))
+        ready.put(.failure(RPCClientError(beforeReady: farewell)))
         isGone = true
         let waiting = gone
         gone = []
-        for tell in waiting { tell() }
+        for tell in waiting { tell(farewell) }
     }
 
     // MARK: From the application
@@ -92,8 +110,8 @@ final class RPCClientSession: WebSocketSession {
         }
     }
 
-    func whenGone(_ tell: @escaping () -> Void) {
-        if isGone { tell() } else { gone.append(tell) }
+    func whenGone(_ tell: @escaping (RPCFarewell) -> Void) {
+        if isGone { tell(farewell) } else { gone.append(tell) }
     }
 
     func submit(_ event: RPCClientConnection.Event) {

@@ -35,7 +35,10 @@ final class RPCSession: WebSocketSession {
         submitFromOutside(.frameReceived(Array(message.readableBytesView)))
     }
 
-    func receivedText() { submitFromOutside(.textReceived) }
+    func receivedText(_ beginning: ByteBuffer) { submitFromOutside(.textReceived) }
+
+    /// Why a client goes makes no difference.
+    func closing(_ code: UInt16?, _ reason: String) {}
 
     func goingAway() { submit(.goingAway) }
 

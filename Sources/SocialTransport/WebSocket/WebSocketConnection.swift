@@ -38,6 +38,8 @@ final class WebSocketConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var state = State.fresh
     private var fragments: ByteBuffer?
+    /// The rest of a text message is due.
+    private var isInText = false
     private var isReading = false
     private var isUnflushed = false
     private var isReadHeld = false
@@ -64,6 +66,12 @@ final class WebSocketConnection: ChannelDuplexHandler {
         guard state == .open, let context else { return }
         guard hasRoom(context) else { return cut(1008) }
         write(.binary, context.channel.allocator.buffer(bytes: bytes))
+    }
+
+    /// Sends a text message; nothing once the connection closes.
+    func send(text: String) {
+        guard state == .open, let context else { return }
+        write(.text, context.channel.allocator.buffer(string: text))
     }
 
     /// Whether something more may be sent. Behind TLS what counts is what the other side of it has not taken.
@@ -219,9 +227,12 @@ final class WebSocketConnection: ChannelDuplexHandler {
             guard hasRoom(context) else { return cut(1008) }
             write(.pong, frame.unmaskedData)
         case .pong: break
-        case .text: session.receivedText()
+        case .text:
+            guard fragments == nil, !isInText else { return close(1002, "a message within a message") }
+            isInText = !frame.fin
+            session.receivedText(frame.unmaskedData)
         case .binary:
-            guard fragments == nil else { return close(1002, "a message within a message") }
+            guard fragments == nil, !isInText else { return close(1002, "a message within a message") }
             if frame.fin {
                 session.received(frame.unmaskedData)
             } else {
@@ -233,6 +244,10 @@ final class WebSocketConnection: ChannelDuplexHandler {
     }
 
     private func join(_ frame: WebSocketFrame) {
+        if isInText {
+            isInText = !frame.fin
+            return
+        }
         guard var message = fragments else { return close(1002, "the rest of no message") }
         fragments = nil
         guard message.readableBytes + frame.length <= limits.messageBytesLimit else {
@@ -251,6 +266,9 @@ final class WebSocketConnection: ChannelDuplexHandler {
             var answer = context.channel.allocator.buffer(capacity: 2)
             if let code { answer.write(webSocketErrorCode: WebSocketErrorCode(codeNumber: Int(code))) }
             write(.connectionClose, answer)
+            var words = payload
+            words.moveReaderIndex(forwardBy: min(2, words.readableBytes))
+            session.closing(code, String(buffer: words))
             leave()
         }
         if isUnflushed {

@@ -6,8 +6,11 @@ protocol WebSocketSession: AnyObject {
     func opened(by connection: WebSocketConnection)
     /// A binary message, its fragments joined.
     func received(_ message: ByteBuffer)
-    /// A text message has begun.
-    func receivedText()
+    /// A text message has begun, with these bytes in its first frame; the rest is not passed on.
+    func receivedText(_ beginning: ByteBuffer)
+    /// The other side closes. Not called if the connection just ends.
+    /// - Parameter code: `nil` for a close without one.
+    func closing(_ code: UInt16?, _ reason: String)
     /// The server stops. The connection closes by itself if the session does not.
     func goingAway()
     /// The transport is gone, or useless. Called once, last.
