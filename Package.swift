@@ -250,8 +250,9 @@ let package = Package(
         tests(
             "SocialTransportTests",
             [
-                "LoopbackTLS", "MatrixHTTP", "SocialTransport", "SocialWire", crypto, hummingbirdCore,
-                hummingbirdTLS, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
+                "AuthChain", "LoopbackTLS", "MatrixHTTP", "PresenceModel", "SocialClient", "SocialEngine",
+                "SocialTransport", "SocialWire", crypto, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore,
+                nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ]),
         tests("AuthChainTests", ["AuthChain", "MatrixWire", "PresenceModel"]),
         tests(
@@ -271,7 +272,7 @@ let package = Package(
             [
                 "AuthChain", "BridgeEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime",
                 "SocialBridge", "SocialClient", "SocialEngine", "SocialService", "SocialTransport", "SocialWire",
-                hummingbirdCore, logging, nioCore, nioPosix,
+                crypto, hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
         tests("TidyTests", []),
         tests(

@@ -1,0 +1,26 @@
+import BridgeEngine
+import PresenceModel
+import SocialEngine
+import Testing
+
+@Suite struct `Acquaintances on the social side` {
+    @Test func `are all with whom there is something, over restarts too`() throws {
+        var bench = try BridgeBench()
+        let (a, friend, asker, blocked) = ("0xa", "0xb", "0xc", "0xd")
+        bench.join(try user("alice"), try address(a))
+        let request = FriendRequest(other: try address(asker), createdAt: bench.now, message: nil)
+        bench.perform(
+            .friendshipsRead(
+                FriendshipReading(
+                    friends: [try address(friend)], incoming: [request], blocked: [try address(blocked)]),
+                seenBy: try address(a)))
+        let all = [try address(friend), try address(asker), try address(blocked)]
+        #expect(bench.engine.socialAcquaintances(of: try address(a)) == all)
+        #expect(bench.engine.socialAcquaintances(of: try address("0xe")).isEmpty)
+        try bench.restart()
+        #expect(bench.engine.socialAcquaintances(of: try address(a)).contains(try address(friend)))
+        bench.perform(.sessionOpened(try address(a)))
+        bench.perform(.friendshipsRead(FriendshipReading(), seenBy: try address(a)))
+        #expect(bench.engine.socialAcquaintances(of: try address(a)).isEmpty)
+    }
+}
