@@ -73,6 +73,22 @@ import Testing
         try await listener.close()
     }
 
+    @Test func `a stream's source starts before anybody waits for it, if that is asked for`() async throws {
+        let bench = try await RPCBench()
+        let client = try await bench.client()
+        let module = try await bench.echoModule(of: client)
+        let elements = try await module.stream("ticker", Data())
+        elements.begin()
+        elements.begin()
+        try await waits { bench.echo.sources.ever == 1 }
+        var iterator = elements.makeAsyncIterator()
+        #expect(try await iterator.next() == Data([1]))
+        elements.close()
+        await client.close()
+        try await bench.isQuiet()
+        try await bench.stop()
+    }
+
     @Test func `a connection that ends tells how, once it was ready too`() async throws {
         let (port, listener) = try await PlainSocket.listen { socket in
             try await socket.accept()

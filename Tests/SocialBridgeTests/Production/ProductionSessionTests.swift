@@ -108,6 +108,26 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `knows of blocks from either list`() async throws {
+        let bench = try await ProductionBench()
+        bench.played.change {
+            $0.blocked = ["0xd"]
+            $0.failingLists = ["GetBlockedUsers"]
+        }
+        let session = try await bench.session(of: bench.service())
+        let told = ToldWords()
+        let life = live(session, told)
+        try await itComes { told.readings.count == 1 }
+        #expect(told.readings[0].blocked == [try address("0xd")])
+        bench.played.change { $0.failingLists = ["GetBlockingStatus"] }
+        session.reread()
+        try await itComes { told.readings.count == 2 }
+        #expect(told.readings[1].blocked == [try address("0xd")])
+        life.cancel()
+        _ = await life.value
+        await bench.stop()
+    }
+
     @Test func `tells nothing of friendships while the service cannot say, and asks again`() async throws {
         let bench = try await ProductionBench()
         bench.played.change {
