@@ -86,6 +86,15 @@ final class ToldWords: Sendable {
 
     func note(_ word: BridgedWord) { words.withLock { $0.append(word) } }
 
+    var presence: [BridgedWord] {
+        all.filter { word in
+            switch word {
+            case .snapshot, .changed: true
+            case .opened, .read, .happened: false
+            }
+        }
+    }
+
     var readings: [FriendshipReading] {
         all.compactMap { if case .read(let reading) = $0 { reading } else { nil } }
     }
