@@ -7,8 +7,8 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measure memory, engines, PUT status and signed transactions.",
         discussion: """
-            Without --population, --engine, --put, --transactions, --flood, --backlog, --syncs, --social-engine or \
-            --social all are measured. The servers are child processes on loopback with folders of their own; nothing \
+            Without --population, --engine, --put, --transactions, --flood, --backlog, --syncs, --social-engine, \
+            --social or --bridge all are measured. The servers are child processes on loopback with folders of their own; nothing \
             else is touched.
             """)
 
@@ -54,6 +54,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "With --social: users with a connection each, 100 to 50000.")
     var socialUsers = 10_000
 
+    @Flag(help: "Bridged users: what the bridge takes, and how long changes are under way.")
+    var bridge = false
+
+    @Option(help: "With --bridge: linked users, 5000 to 50000.")
+    var bridgeUsers = 10_000
+
     @Option(help: "How long each of them runs, 1 to 600.")
     var seconds = 10.0
 
@@ -81,12 +87,16 @@ struct MeasureCommand: AsyncParsableCommand {
             throw ValidationError("--syncs-requests must be 10 to 1000000")
         }
         guard (100...50_000).contains(socialUsers) else { throw ValidationError("--social-users must be 100 to 50000") }
+        guard (5000...50_000).contains(bridgeUsers) else {
+            throw ValidationError("--bridge-users must be 5000 to 50000")
+        }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
 
     func run() async throws {
         let all =
             !population && !engine && !put && !transactions && !flood && !backlog && !syncs && !socialEngine && !social
+            && !bridge
         let machine = Machine()
         var measurements: [Measurement] = []
         func report(_ measurement: Measurement) {
@@ -127,6 +137,10 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         if social || all {
             let load = SocialLoad(presenced: executable, users: socialUsers, seconds: max(seconds, 60))
+            for measurement in try await load.measure() { report(measurement) }
+        }
+        if bridge || all {
+            let load = BridgeLoad(presenced: executable, users: bridgeUsers, seconds: max(seconds, 60))
             for measurement in try await load.measure() { report(measurement) }
         }
         guard json else { return }

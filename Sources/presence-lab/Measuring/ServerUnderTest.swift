@@ -21,14 +21,15 @@ final class ServerUnderTest {
     ///   - settings: further lines of the configuration, whole sections without `client`, `tokens` and `log`.
     ///   - federation: what stands in the section `federation`; `nil` switches it off.
     ///   - furtherPorts: that the settings make it listen at.
+    ///   - ports: for clients, other servers and the operator, of one that is to be found where it was before; `nil`: any.
     static func start(
         presenced: String, in folder: LabFolder, users: [LabUser], settings: String, federation: String? = nil,
-        furtherPorts: [Int] = []
+        furtherPorts: [Int] = [], ports wanted: [Int]? = nil
     ) async throws -> ServerUnderTest {
         guard FileManager.default.isExecutableFile(atPath: presenced) else {
             throw LabError("\(presenced) cannot be run; say where it is with --presenced")
         }
-        let ports = try await freePorts(3)
+        let ports = if let wanted { wanted } else { try await freePorts(3) }
         try folder.write(LabUser.tokenFile(for: users), to: "tokens.json")
         let federationSection =
             federation.map { "federation:\n  enabled: true\n  listen: 127.0.0.1:\(ports[1])\n\($0)" } ?? ""

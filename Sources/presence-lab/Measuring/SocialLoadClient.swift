@@ -42,15 +42,20 @@ struct SocialLoadClient: Sendable {
 
     /// Reads until the connection ends. - Parameter told: whose position it is, and its second coordinate.
     func listen(as user: LabUser, _ told: @escaping @Sendable (String, Int32) -> Void) async throws {
+        try await watch(as: user) { position in
+            if let y = Int32(position.y) { told(position.address, y) }
+        }
+    }
+
+    /// Reads until the connection ends.
+    func watch(as user: LabUser, _ told: @escaping @Sendable (FriendshipsPosition) -> Void) async throws {
         var payload = FriendshipsPayload()
         payload.synapseToken = user.token
         let elements = try await module.stream("SubscribeFriendshipPresenceUpdates", payload.serializedBytes())
         Task {
             for try await element in elements {
                 let answer = try FriendshipsSubscribeFriendshipPresenceUpdatesResponse(serializedBytes: element)
-                for position in answer.updates.positions {
-                    if let y = Int32(position.y) { told(position.address, y) }
-                }
+                for position in answer.updates.positions { told(position) }
             }
         }
     }
