@@ -257,7 +257,7 @@ import Testing
         let service = try await RealService()
         var generator = SeededGenerator(seed: 7)
         var wallets: [EphemeralIdentity] = []
-        for _ in 0..<3 { wallets.append(identity(&generator)) }
+        for _ in 0..<3 { wallets.append(try identity(&generator)) }
         let generation = SecondGeneration(client(service), connectionsLimit: 2) { RealService.clock.now }
         let side = RunningSide(ExternalSide(generation, credentials: credentials, pauses: pauses))
         let names = wallets.map(\.address.text)
@@ -277,12 +277,11 @@ import Testing
         await service.go()
     }
 
-    private func identity(_ generator: inout some RandomNumberGenerator) -> EphemeralIdentity {
+    private func identity(_ generator: inout some RandomNumberGenerator) throws -> EphemeralIdentity {
         let (wallet, key) = (EthereumKey(from: &generator), EthereumKey(from: &generator))
         let expiration = RealService.clock.now.advanced(by: .hours(1))
         let chain = AuthChain.signing("x", wallet: wallet, ephemeral: key, expiration: expiration)
-        return EphemeralIdentity(
-            address: wallet.address, links: Array(chain.links.prefix(2)), key: key, expiration: expiration)
+        return try EphemeralIdentity(links: Array(chain.links.prefix(2)), key: key, at: RealService.clock.now)
     }
 }
 

@@ -55,15 +55,29 @@ struct ProductionBench {
     func service(
         acquaintances: [String] = [], _ change: (inout ProductionService.Configuration) -> Void = { _ in }
     ) -> ProductionService {
+        var configuration = configuration
+        change(&configuration)
+        let known = acquaintances.compactMap { try? SocialAddress(parsing: $0) }
+        return service(configuration) { _ in known }
+    }
+
+    func service(
+        _ configuration: ProductionService.Configuration? = nil,
+        acquaintances: @escaping @Sendable (SocialAddress) async -> [SocialAddress]
+    ) -> ProductionService {
+        ProductionService(
+            configuration ?? self.configuration, profiles: profiles, now: { [clock] in clock.now },
+            acquaintances: acquaintances)
+    }
+
+    /// With windows that close soon.
+    private var configuration: ProductionService.Configuration {
         var configuration = ProductionService.Configuration(url: gate.url)
         configuration.session.window.silentAtFirst = .milliseconds(50)
         configuration.session.window.silentAfterwards = .milliseconds(50)
         configuration.session.window.lookEvery = .milliseconds(5)
         configuration.session.readingPause.first = .milliseconds(10)
-        change(&configuration)
-        let known = acquaintances.compactMap { try? SocialAddress(parsing: $0) }
-        return ProductionService(
-            configuration, profiles: profiles, now: { [clock] in clock.now }, acquaintances: { _ in known })
+        return configuration
     }
 
     func session(of service: ProductionService) async throws -> any BridgedSession {

@@ -99,7 +99,7 @@ public final class ProductionSession: BridgedSession {
                 let isNew = ContinuousClock.now - began > configuration.settledAfter
                 state.endedByService = isEndedByService ? (isNew ? 1 : state.endedByService + 1) : 0
             }
-            if let error = error as? SocialClientError { throw BridgedSessionError(error) }
+            if let error = error as? SocialClientError { throw BridgedSessionError(production: error) }
             throw error
         }
     }
@@ -224,7 +224,7 @@ public final class ProductionSession: BridgedSession {
                 }
             } catch let error as SocialClientError where error.code != .connectionLost {
                 failures += 1
-                failed(BridgedSessionError(error))
+                failed(BridgedSessionError(production: error))
                 try await Task.sleep(for: pause(configuration.readingPause, after: failures))
             }
         }
@@ -255,7 +255,7 @@ public final class ProductionSession: BridgedSession {
             throw BridgedSessionError(
                 refusal == .tooOften ? .tooOften : .refused, "the service refused an act: \(refusal)", refusal: refusal)
         } catch let error as SocialClientError {
-            throw BridgedSessionError(error)
+            throw BridgedSessionError(production: error)
         }
     }
 
@@ -271,11 +271,12 @@ extension BridgedSessionError {
         do {
             return try await operation()
         } catch let error as SocialClientError {
-            throw BridgedSessionError(error)
+            throw BridgedSessionError(production: error)
         }
     }
 
-    init(_ error: SocialClientError) {
+    /// Never with a refusal: whether an act was done is not known then.
+    init(production error: SocialClientError) {
         let kind: Kind =
             switch error.code {
             case .unreachable, .badAddress: .unreachable
