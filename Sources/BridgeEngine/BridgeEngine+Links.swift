@@ -96,12 +96,12 @@ extension BridgeEngine {
             settle(link.user, forgets: false, at: now, into: &effects)
             return
         }
-        let rivals = rivals(of: link)
-        let strongest = rivals.first { rival in (links[rival.user]?.sources.max() ?? .file) >= source }
-        guard link.user.isHosted(by: server), strongest == nil, links.count < configuration.linksLimit else {
-            effects.append(.note(.linkRefused(link, source, because: strongest)))
-            return
+        if let refusal = refusal(of: link, by: source) {
+            var strongest: Link?
+            if case .taken(let rival, _) = refusal { strongest = rival }
+            return effects.append(.note(.linkRefused(link, source, because: strongest)))
         }
+        let rivals = rivals(of: link)
         for rival in rivals {
             effects.append(.note(.linkDisplaced(rival, by: link)))
             drop(rival, into: &effects)
@@ -132,7 +132,7 @@ extension BridgeEngine {
     }
 
     /// Links of tables that the new one cannot be beside.
-    private func rivals(of link: Link) -> [Link] {
+    func rivals(of link: Link) -> [Link] {
         var rivals: [Link] = []
         if let entry = links[link.user] { rivals.append(Link(user: link.user, address: entry.address)) }
         if let user = linkedUsers[link.address] { rivals.append(Link(user: user, address: link.address)) }
