@@ -111,7 +111,8 @@ let package = Package(
         .target(
             name: "PresenceStore",
             dependencies: [
-                "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialEngine", grdb,
+                "BridgeEngine", "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime",
+                "SocialEngine", grdb,
             ],
             swiftSettings: strict),
 
@@ -209,7 +210,7 @@ let package = Package(
         tests(
             "PresenceStoreTests",
             [
-                "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
+                "BridgeEngine", "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
                 "SocialEngine", grdb,
             ]),
         tests(

@@ -29,6 +29,9 @@ enum Schema {
         migrator.registerMigration("6: friendships") { database in
             try database.execute(sql: social)
         }
+        migrator.registerMigration("7: the bridge") { database in
+            try database.execute(sql: bridge)
+        }
         return migrator
     }
 

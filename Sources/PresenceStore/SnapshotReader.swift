@@ -108,12 +108,13 @@ struct SnapshotReader {
 
     /// - Parameters:
     ///   - columns: the first of them is what a report calls a row by.
+    ///   - condition: in SQL; which rows.
     ///   - order: the table's key.
     mutating func rows<Element>(
-        of table: String, _ columns: [String], by order: String,
+        of table: String, _ columns: [String], where condition: String = "true", by order: String,
         parse: (StoredRow) throws(UnparsableColumn) -> Element
     ) throws -> [Element] {
-        let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY \(order)"
+        let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table) WHERE \(condition) ORDER BY \(order)"
         var elements: [Element] = []
         var bad: SkippedRows?
         let cursor = try Row.fetchCursor(database, sql: sql)

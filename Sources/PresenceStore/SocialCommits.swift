@@ -1,11 +1,30 @@
+import BridgeEngine
 import GRDB
+import PresenceModel
 import SocialEngine
 
-/// Rows of the social service that wait for their transaction, all that came while the last one ran together.
+/// Rows of the social service and of the bridge that wait for their transaction, all that came while the last one ran
+/// together.
 struct SocialCommits: Sendable {
+    /// What one caller wants written.
+    enum Rows: Sendable {
+        case social([SocialEngine.Record])
+        case bridge([BridgeEngine.Record], of: BridgeDestination)
+        case credential(HandedCredential)
+        case noCredential(UserID, HandedCredential.Kind)
+
+        var count: Int {
+            switch self {
+            case .social(let records): records.count
+            case .bridge(let records, _): records.count
+            case .credential, .noCredential: 1
+            }
+        }
+    }
+
     /// What one caller wants written, and the caller.
     struct Order: Sendable {
-        var records: [SocialEngine.Record]
+        var rows: Rows
         var waiter: PresenceStore.Waiter
     }
 
@@ -40,8 +59,13 @@ extension PresenceStore: SocialJournal {
     /// Returns when all of `records` are on disk. All who wait at the same time share a transaction.
     /// - Throws: ``PresenceStoreError``: unwritten or closed; nothing of them is kept or tried again.
     public func write(_ records: [SocialEngine.Record]) async throws {
+        try await write(.social(records))
+    }
+
+    /// As ``write(_:)``.
+    func write(_ rows: SocialCommits.Rows) async throws {
         let outcome: Result<Void, PresenceStoreError> = await withCheckedContinuation { waiter in
-            let order = SocialCommits.Order(records: records, waiter: waiter)
+            let order = SocialCommits.Order(rows: rows, waiter: waiter)
             if socialCommits.withLock({ $0.add(order) }) { callSocialWriter() }
         }
         try outcome.get()
@@ -91,18 +115,30 @@ extension PresenceStore: SocialJournal {
     }
 
     private func commit(_ orders: [SocialCommits.Order], to database: Database) -> PresenceStoreError? {
-        let rows = orders.reduce(0) { $0 + $1.records.count }
+        let rows = orders.reduce(0) { $0 + $1.rows.count }
         guard !isClosed else {
             return PresenceStoreError(.closed, path, "was closed before; rows that came after it are lost")
         }
         do {
             try transact(rows: rows, in: database) { database in
-                var writer = SocialRowWriter(database)
-                for order in orders { for record in order.records { try writer.write(record) } }
+                for order in orders { try PresenceStore.write(order.rows, to: database) }
             }
             return nil
         } catch {
             return .refusing(rows, to: path, error)
+        }
+    }
+
+    private static func write(_ rows: SocialCommits.Rows, to database: Database) throws {
+        switch rows {
+        case .social(let records):
+            var writer = SocialRowWriter(database)
+            for record in records { try writer.write(record) }
+        case .bridge(let records, let service):
+            var writer = BridgeRowWriter(database, of: service)
+            for record in records { try writer.write(record) }
+        case .credential(let credential): try BridgeRowWriter.write(credential, to: database)
+        case .noCredential(let user, let kind): try BridgeRowWriter.remove(kind, of: user, from: database)
         }
     }
 }
