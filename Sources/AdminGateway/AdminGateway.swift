@@ -23,15 +23,22 @@ public struct AdminGateway: Sendable {
     let token: AdminToken
     let configuration: Configuration
     let social: (@Sendable () async -> SocialReport)?
+    let metrics: @Sendable () async -> [Metric]
+    private let others: [Route]
     let edits = RoomEdits()
 
     /// - Parameters:
     ///   - token: what every request must carry.
     ///   - social: how the social service stands; `nil`: there is none.
+    ///   - metrics: what is to be told besides what is known here.
+    ///   - others: further endpoints for the operator alone; the token is asked for here.
     public init(
         runtime: PresenceRuntime, token: AdminToken, configuration: Configuration = Configuration(),
-        social: (@Sendable () async -> SocialReport)? = nil
+        social: (@Sendable () async -> SocialReport)? = nil,
+        metrics: @escaping @Sendable () async -> [Metric] = { [] }, others: [Route] = []
     ) {
+        self.metrics = metrics
+        self.others = others
         self.runtime = runtime
         self.token = token
         self.social = social
@@ -41,19 +48,21 @@ public struct AdminGateway: Sendable {
     /// The operator's endpoints.
     public var routes: RouteTable {
         let base = "/_presenced/admin/v1"
-        return RouteTable([
-            Route("GET", "\(base)/rooms", authenticated(getRooms)),
-            Route("DELETE", "\(base)/rooms/*", authenticated(deleteRoom)),
-            Route("GET", "\(base)/rooms/*/members", authenticated(getRoomMembers)),
-            Route("PUT", "\(base)/rooms/*/members", authenticated(putRoomMembers)),
-            Route("PUT", "\(base)/rooms/*/members/*", authenticated(putRoomMember)),
-            Route("DELETE", "\(base)/rooms/*/members/*", authenticated(deleteRoomMember)),
-            Route("GET", "\(base)/users/*/rooms", authenticated(getUserRooms)),
-            Route("POST", "\(base)/contact_policy/check", authenticated(checkContact)),
-            Route("GET", "\(base)/explain", authenticated(getExplanation)),
-            Route("GET", "\(base)/peers", authenticated(getPeers)),
-            Route("GET", "\(base)/social", authenticated(getSocial)),
-        ])
+        return RouteTable(
+            [
+                Route("GET", "\(base)/rooms", authenticated(getRooms)),
+                Route("DELETE", "\(base)/rooms/*", authenticated(deleteRoom)),
+                Route("GET", "\(base)/rooms/*/members", authenticated(getRoomMembers)),
+                Route("PUT", "\(base)/rooms/*/members", authenticated(putRoomMembers)),
+                Route("PUT", "\(base)/rooms/*/members/*", authenticated(putRoomMember)),
+                Route("DELETE", "\(base)/rooms/*/members/*", authenticated(deleteRoomMember)),
+                Route("GET", "\(base)/users/*/rooms", authenticated(getUserRooms)),
+                Route("POST", "\(base)/contact_policy/check", authenticated(checkContact)),
+                Route("GET", "\(base)/explain", authenticated(getExplanation)),
+                Route("GET", "\(base)/peers", authenticated(getPeers)),
+                Route("GET", "\(base)/social", authenticated(getSocial)),
+                Route("GET", "\(base)/metrics", authenticated(getMetrics)),
+            ] + others.map { $0.answered(by: authenticated) })
     }
 
     /// The token goes in the header only: addresses are logged, headers are not.

@@ -28,6 +28,11 @@ public struct Answer: Sendable {
             body: .bytes(ByteBuffer(bytes: bytes)))
     }
 
+    /// A text of another kind, such as `text/plain; charset=utf-8`.
+    public static func text(_ bytes: [UInt8], contentType: String) -> Answer {
+        Answer(status: 200, headers: [.contentType: contentType], body: .bytes(ByteBuffer(bytes: bytes)))
+    }
+
     /// `{}`
     public static let emptyObject = Answer.json(Array("{}".utf8))
 

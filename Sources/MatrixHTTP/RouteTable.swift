@@ -18,6 +18,9 @@ public struct Route: Sendable {
         self.pattern = pattern
         self.handle = handle
     }
+
+    /// The same, answered by what `wrap` makes of it.
+    public func answered(by wrap: (@escaping Handle) -> Handle) -> Route { Route(method, pattern, wrap(handle)) }
 }
 
 /// All routes of a listener: which of them a request is for, or the standard refusal.

@@ -160,4 +160,34 @@ struct `The operator` {
         #expect(report["redis"]?["connected"]?.bool == false)
         #expect(report["redis"]?["latest_failure"]?.string == "refused")
     }
+
+    @Test func `counts for whoever collects metrics, and keeps others' endpoints to itself`() async throws {
+        let other = Route("GET", "\(Self.base)/other") { _ throws(MatrixErrorBody) in .emptyObject }
+        let routes = AdminGateway(
+            runtime: runtime, token: try #require(AdminToken(Self.token)), social: { SocialReport() },
+            metrics: { [Metric("further", .gauge, "More.", 7)] }, others: [other]
+        ).routes
+        func get(_ path: String, token: String?) async throws -> (answer: Answer, text: String) {
+            var fields: HTTPFields = [:]
+            fields[.authorization] = token.map { "Bearer \($0)" }
+            let head = HTTPRequest(
+                method: .get, scheme: "http", authority: "x.org", path: "\(Self.base)/\(path)", headerFields: fields)
+            let answer = await routes.answer(
+                MatrixRequest(Request(head: head, body: RequestBody(buffer: ByteBuffer()))))
+            guard case .bytes(let buffer) = answer.body else { return (answer, "") }
+            return (answer, String(buffer: buffer))
+        }
+        for path in ["metrics", "other"] {
+            #expect(try await get(path, token: nil).answer.status == 401)
+            #expect(try await get(path, token: Self.token).answer.status == 200)
+        }
+        let (answer, text) = try await get("metrics", token: Self.token)
+        #expect(answer.headers[.contentType] == "text/plain; version=0.0.4; charset=utf-8")
+        for line in ["presenced_presence_users 0", "presenced_social_connections 0", "further 7"] {
+            #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)")
+        }
+        // Each sample is of a metric that was named, once.
+        let names = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] }
+        #expect(Set(names).count == names.count && names.allSatisfy { $0 == "further" || $0.hasPrefix("presenced_") })
+    }
 }
