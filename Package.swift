@@ -154,6 +154,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "BridgeGateway",
+            dependencies: [
+                "AdminGateway", "AuthChain", "BridgeEngine", "ClientGateway", "MatrixHTTP", "MatrixWire",
+                "PresenceModel", "PresenceRuntime", "SocialBridge", "SocialEngine",
+            ],
+            swiftSettings: strict),
+
         // For developers.
         .target(name: "LoopbackTLS", dependencies: [asn1, crypto, x509], swiftSettings: strict),
         .target(
@@ -176,10 +184,10 @@ let package = Package(
         .executableTarget(
             name: "presenced",
             dependencies: [
-                "AdminGateway", "CMalloc", "ClientGateway", "FederationEngine", "FixtureReplay", "HomeserverLink",
-                "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
-                "PresenceRuntime", "PresenceStore", "SocialClient", "SocialEngine", "SocialService", "SocialTransport",
-                argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore,
+                "AdminGateway", "AuthChain", "BridgeEngine", "BridgeGateway", "CMalloc", "ClientGateway",
+                "FederationEngine", "FixtureReplay", "HomeserverLink", "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceRuntime", "PresenceStore", "SocialBridge", "SocialClient", "SocialEngine", "SocialService",
+                "SocialTransport", argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore,
                 nioFoundationCompat,
                 nioPosix, nioSSL, yams,
             ],
@@ -275,13 +283,21 @@ let package = Package(
                 "SocialBridge", "SocialClient", "SocialEngine", "SocialService", "SocialTransport", "SocialWire",
                 crypto, hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
+        tests(
+            "BridgeGatewayTests",
+            [
+                "AdminGateway", "AuthChain", "BridgeEngine", "BridgeGateway", "ClientGateway", "FederationEngine",
+                "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialBridge",
+                "SocialEngine", httpTypes, hummingbirdCore, nioCore,
+            ]),
         tests("TidyTests", []),
         tests(
             "presencedTests",
             [
-                "AdminGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
-                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialEngine",
-                "SocialService", "SocialTransport", "SocialWire", logging, nioPosix, swiftProtobuf, yams,
+                "AdminGateway", "BridgeEngine", "BridgeGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
+                "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
+                "SocialBridge", "SocialEngine", "SocialService", "SocialTransport", "SocialWire", logging, nioPosix,
+                swiftProtobuf, yams,
             ]),
         tests(
             "LiveTests",

@@ -51,6 +51,14 @@ public protocol SocialSide: Sendable {
     func run(telling ears: any BridgeEars) async
     /// How it stands.
     func report() async -> SocialSideReport
+    /// What went wrong last with that user's session, while it is not open: a kind as in
+    /// ``SocialSideReport/failures``; `nil` if nothing did, or it is not known.
+    func latestFailure(of address: SocialAddress) async -> String?
+}
+
+extension SocialSide {
+    /// Not known.
+    public func latestFailure(of address: SocialAddress) async -> String? { nil }
 }
 
 /// How the social side stands.

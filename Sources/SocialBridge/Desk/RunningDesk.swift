@@ -1,0 +1,156 @@
+import BridgeEngine
+import PresenceModel
+import SocialEngine
+
+/// The desk of the bridges that run: one, or two whose links are the same.
+public struct RunningDesk: BridgeDesk {
+    /// The bridge to one service.
+    public struct Bridge: Sendable {
+        let setting: BridgeReport.Setting
+        let runtime: BridgeRuntime
+        let social: any SocialSide
+
+        /// - Parameter social: the runtime's.
+        public init(setting: BridgeReport.Setting, runtime: BridgeRuntime, social: any SocialSide) {
+            self.setting = setting
+            self.runtime = runtime
+            self.social = social
+        }
+    }
+
+    private let bridges: [Bridge]
+    private let book: CredentialBook?
+
+    /// - Parameters:
+    ///   - bridges: at least one; of two the first is asked where both know.
+    ///   - book: of the external service, if there is one.
+    public init(_ bridges: [Bridge], book: CredentialBook?) {
+        precondition(!bridges.isEmpty, "a desk without a bridge")
+        self.bridges = bridges
+        self.book = book
+    }
+
+    public func reports() async -> [BridgeReport] {
+        var reports: [BridgeReport] = []
+        for bridge in bridges {
+            let (counts, tally) = await bridge.runtime.read { engine, _ in (engine.counts, engine.tally) }
+            reports.append(
+                BridgeReport(
+                    setting: bridge.setting, counts: counts, tally: tally, social: await bridge.social.report()))
+        }
+        return reports
+    }
+
+    public func links(from first: UserID?, limit: Int) async -> LinkPage {
+        await bridges[0].runtime.read { engine, _ in engine.links(from: first, limit: limit) }
+    }
+
+    public func account(of user: UserID) async -> BridgeAccount {
+        var sessions: [BridgeAccount.Session] = []
+        for bridge in bridges {
+            let view = await view(of: user, at: bridge)
+            var failure: String?
+            if !view.isOpen, let address = view.link?.address {
+                failure = await bridge.social.latestFailure(of: address)
+            }
+            sessions.append(
+                BridgeAccount.Session(
+                    service: bridge.setting.service, isOpen: view.isOpen, closedSince: view.closedSince,
+                    latestFailure: failure))
+        }
+        return BridgeAccount(
+            view: await view(of: user, at: bridges[0]), sessions: sessions,
+            credentials: await book?.handedOver(by: user) ?? [])
+    }
+
+    public func link(_ link: Link, by source: LinkSource) async throws(BridgeRefusal) {
+        let before = await ownLink(of: link.user, by: source)
+        let replaced = before.flatMap { $0.address == link.address ? nil : $0 }
+        for bridge in bridges {
+            let refusal = await bridge.runtime.read { engine, _ in
+                engine.refusal(of: link, by: source, replacingOwn: true)
+            }
+            if let refusal { throw .link(refusal) }
+        }
+        if let replaced { try await perform(.linkRemoved(replaced, source)) }
+        try await perform(.linkAdded(link, source))
+    }
+
+    public func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {
+        for source in sources {
+            guard let link = await ownLink(of: user, by: source) else { continue }
+            try await perform(.linkRemoved(link, source))
+        }
+    }
+
+    public func choose(_ choice: BridgeChoice, of user: UserID) async throws(BridgeRefusal) {
+        if let privacy = choice.privacy { try await perform(.privacyChosen(user, privacy)) }
+        if let participation = choice.participation {
+            try await perform(.participationChosen(user, participation.choice))
+        }
+    }
+
+    public func handOver(_ credential: HandedCredential) async throws(BridgeRefusal) {
+        guard let book, book.form == credential.kind.form else { throw .notTaken(credential.kind) }
+        guard let link = await view(of: credential.user, at: bridges[0]).link else { throw .notLinked }
+        guard link.address == credential.address else { throw .otherAddress }
+        do {
+            try await book.handOver(credential)
+        } catch {
+            throw .notStored
+        }
+    }
+
+    public func takeBackCredentials(of user: UserID) async throws(BridgeRefusal) {
+        do {
+            try await book?.takeBack(of: user)
+        } catch {
+            throw .notStored
+        }
+    }
+
+    /// Makes the links of the operator's file those of the table, in the place of those that it had: a line that is not
+    /// there any more takes its link away. What is refused the runtime notes.
+    public func take(_ file: [Link]) async {
+        let wanted = Set(file)
+        for bridge in bridges {
+            let before = await bridge.runtime.read { engine, _ in engine.links(by: .file) }
+            for link in before where !wanted.contains(link) { await bridge.runtime.submit(.linkRemoved(link, .file)) }
+            let known = Set(before)
+            for link in file where !known.contains(link) { await bridge.runtime.submit(.linkAdded(link, .file)) }
+        }
+    }
+
+    // MARK: Means
+
+    /// To all bridges; on disk by the return.
+    private func perform(_ event: BridgeEngine.Event) async throws(BridgeRefusal) {
+        var isStored = true
+        for bridge in bridges {
+            do {
+                try await bridge.runtime.perform(event)
+            } catch {
+                isStored = false
+            }
+        }
+        guard isStored else { throw .notStored }
+    }
+
+    private func ownLink(of user: UserID, by source: LinkSource) async -> Link? {
+        let view = await view(of: user, at: bridges[0])
+        return view.sources.contains(source) ? view.link : nil
+    }
+
+    private func view(of user: UserID, at bridge: Bridge) async -> MemberView {
+        await bridge.runtime.read { engine, _ in engine.view(of: user) }
+    }
+}
+
+extension HandedCredential.Kind {
+    fileprivate var form: CredentialBook.Form {
+        switch self {
+        case .token: .tokens
+        case .identity: .identities
+        }
+    }
+}
