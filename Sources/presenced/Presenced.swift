@@ -12,6 +12,6 @@ struct Presenced: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, CheckConfigCommand.self, GenerateKeyCommand.self, RotateKeyCommand.self,
             GenerateRegistrationCommand.self, TokenCommand.self, ExplainCommand.self, PeersCommand.self,
-            DemoCommand.self, DoctorCommand.self, SocialCommand.self,
+            DemoCommand.self, DoctorCommand.self, SocialCommand.self, BridgeCommand.self,
         ])
 }

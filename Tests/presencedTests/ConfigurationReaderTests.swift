@@ -1,3 +1,4 @@
+import BridgeEngine
 import Foundation
 import PresenceModel
 import Testing
@@ -202,17 +203,57 @@ import Testing
         #expect(binary?.description == "\(folder.path("p.yaml")): is not UTF-8 text of at most 1MiB")
     }
 
-    @Test func `a reserved key that differs from its default is noted`() throws {
+    @Test func `the bridge is told what does not go together`() throws {
+        func said(_ bridge: String, _ more: String = "") -> [String]? {
+            problems("server_name: x.org\nbridge: {\(bridge)}\n\(more)")
+        }
+        let url = "url: 'wss://s.example'"
+        #expect(said("service: external, \(url)") == nil)
+        #expect(said("service: external, url: 'ws://127.0.0.1:5000/social'") == nil)
+        #expect(said("service: both, \(url)", "social: {enabled: true}") == nil)
+        for (bridge, part) in [
+            ("service: external", "set bridge.url too"),
+            ("service: embedded", "set social.enabled to true"),
+            ("service: both, \(url)", "set social.enabled to true"),
+            ("url: 'ws://s.example'", "write wss://"),
+            ("url: 'ws://127.example.org'", "write wss://"),
+            ("url: 'https://s.example'", "is not the address of a WebSocket"),
+            ("service: external, url: 'ws://127.0.0.1:8008/social'", "presenced itself"),
+            ("service: external, \(url), matrix: homeserver", "registration too"),
+            ("service: external, \(url), login: application_service", "registration too"),
+            ("service: external, \(url), login: application_service, generation: v2", "v2 does not take"),
+            ("service: external, \(url), tokens_file: t, generation: production", "takes no tokens"),
+            ("tokens_file: presenced-data/admin.token", "is admin.token_file already"),
+            ("ghost_prefix: 'Ghost '", "cannot begin the name"),
+        ] {
+            #expect(said(bridge)?.count == 1, "\(bridge): \(said(bridge) ?? [])")
+            #expect(said(bridge)?.first?.contains(part) == true, "\(bridge): \(said(bridge) ?? [])")
+        }
+        // What is asked for behind the path may be a secret.
+        #expect(said("url: 'ws://s.example/?key=secret'")?.first?.contains("secret") == false)
+    }
+
+    @Test func `the bridge's engine gets what was written`() throws {
         let text = """
             server_name: x.org
-            social: {heartbeat: 45s, timeout: 2m}
+            social: {heartbeat: 45s, timeout: 3m}
+            bridge: {participation: opt_out, links: 7, status_text: old_client, ghost_prefix: s-, ghosts: 9,
+              links_by_rule: false, carry_blocks: false}
             """
-        let notes = try ConfigurationReader.read(text, file: "p.yaml").notes
-        #expect(
-            notes.map(\.description) == [
-                "p.yaml:2: social.heartbeat: 45s is valid, but has no effect yet; "
-                    + "the key takes effect with the social bridge"
-            ])
+        let reading = try ConfigurationReader.read(text, file: "p.yaml")
+        #expect(reading.notes.isEmpty)
+        var expected = BridgeEngine.Configuration()
+        expected.participation = .optOut
+        expected.linksLimit = 7
+        expected.textForm = .oldClient
+        expected.ghostPrefix = "s-"
+        expected.ghostsLimit = 9
+        expected.linksByRule = false
+        expected.carriesBlocks = false
+        expected.heartbeatEvery = .seconds(45)
+        #expect(reading.configuration.bridgeConfiguration(for: .external) == expected)
+        expected.socialTimeout = .minutes(3)
+        #expect(reading.configuration.bridgeConfiguration(for: .embedded) == expected)
     }
 
     /// What is said of `text`; `nil` if it is fine.

@@ -1,4 +1,6 @@
 import AdminGateway
+import BridgeEngine
+import BridgeGateway
 import ClientGateway
 import FederationEngine
 import Foundation
@@ -9,6 +11,7 @@ import NIOPosix
 import PresenceEngine
 import PresenceModel
 import PresenceRuntime
+import SocialBridge
 import Testing
 import Yams
 
@@ -127,6 +130,22 @@ struct `The description of the endpoints` {
         func deliver(_ transaction: OutgoingTransaction) async -> DeliveryOutcome { .failed(.unanswered(after: nil)) }
     }
 
+    private struct NoBridge: BridgeDesk {
+        func reports() async -> [BridgeReport] { [] }
+        func links(from first: UserID?, limit: Int) async -> LinkPage { preconditionFailure() }
+        func account(of user: UserID) async -> BridgeAccount { preconditionFailure() }
+        func link(_ link: Link, by source: LinkSource) async throws(BridgeRefusal) {}
+        func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {}
+        func choose(_ choice: BridgeChoice, of user: UserID) async throws(BridgeRefusal) {}
+        func handOver(_ credential: HandedCredential) async throws(BridgeRefusal) {}
+        func takeBackCredentials(of user: UserID) async throws(BridgeRefusal) {}
+    }
+
+    private func noTokens(_ server: ServerName) throws -> TokenSource {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("no-tokens-\(UUID().uuidString)").path
+        return try TokenSource(file: TokenFile(path: path), server: server)
+    }
+
     /// The routes of all listeners. Nothing listens, and nothing is asked.
     private func served() async throws -> [String] {
         let server = try ServerName(parsing: "x.org")
@@ -137,12 +156,14 @@ struct `The description of the endpoints` {
                 presence: PresenceEngine(server: server), federation: FederationEngine(server: server, boot: 1, seed: 1)
             ),
             clock: clock, journal: NoDisk(), delivery: NoNetwork(), boot: 1)
-        let noTokens = FileManager.default.temporaryDirectory.appendingPathComponent("no-tokens-\(UUID().uuidString)")
         let clients = ClientGateway(
             server: server, runtime: runtime,
-            tokens: try TokenSource(file: TokenFile(path: noTokens.path), server: server),
+            tokens: try noTokens(server),
             configuration: ClientGateway.Configuration(), clock: clock)
-        let admin = AdminGateway(runtime: runtime, token: try #require(AdminToken("token-for-no-one-at-all")))
+        let bridge = BridgeGateway(server: server, desk: NoBridge(), tokens: try noTokens(server), clock: clock)
+        let admin = AdminGateway(
+            runtime: runtime, token: try #require(AdminToken("token-for-no-one-at-all")),
+            others: bridge.operatorRoutes)
         let transport = try FederationTransport(
             configuration: .init(), group: MultiThreadedEventLoopGroup.singleton, clock: clock, logger: logger)
         let keys = KeyRing(
@@ -150,7 +171,9 @@ struct `The description of the endpoints` {
         let federation = FederationGateway(
             server: server, ownKeys: OwnKeys([.generate()]), keys: keys, runtime: runtime,
             configuration: FederationGateway.Configuration(), clock: clock, logger: logger, isUser: { _ in false })
-        let listing = clients.routes.listing + admin.routes.listing + federation.routes.listing
+        let listing =
+            clients.routes.listing + admin.routes.listing + federation.routes.listing
+            + RouteTable(bridge.userRoutes).listing
         try await transport.shutdown()
         return listing
     }

@@ -48,6 +48,8 @@ struct FileContents {
     /// `nil` if there is no file.
     var bytes: Data?
     var sighting: FileSighting
+    /// Nobody but the owner may read or write it.
+    var isPrivate = true
 
     /// - Throws: ``TokenFileError``: unreadable, or malformed if it is no plain file or above `limitBytes`.
     static func read(_ path: String, limitBytes: Int) throws(TokenFileError) -> FileContents {
@@ -67,7 +69,8 @@ struct FileContents {
         }
         do {
             let bytes = try FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readToEnd() ?? Data()
-            return FileContents(bytes: bytes, sighting: FileSighting(status))
+            return FileContents(
+                bytes: bytes, sighting: FileSighting(status), isPrivate: status.st_mode & 0o077 == 0)
         } catch {
             throw TokenFileError(code: .unreadable, path: path, message: "cannot be read: \(error)")
         }

@@ -52,9 +52,20 @@ struct AdminClient {
     }
 
     /// Asks; prints why not and ends with status 1.
-    func get(_ path: String, _ query: [(name: String, value: String)]) async throws -> JSONValue {
+    func get(_ path: String, _ query: [(name: String, value: String)] = []) async throws -> JSONValue {
         let pairs = query.map { "\($0.name)=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
-        var request = HTTPClientRequest(url: "\(base)/\(path)\(pairs.isEmpty ? "" : "?")\(pairs)")
+        return try await send("GET", "\(path)\(pairs.isEmpty ? "" : "?")\(pairs)")
+    }
+
+    /// Changes something; prints why not and ends with status 1.
+    func change(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws {
+        _ = try await send(method, path, body)
+    }
+
+    private func send(_ method: String, _ target: String, _ content: JSONValue? = nil) async throws -> JSONValue {
+        var request = HTTPClientRequest(url: "\(base)/\(target)")
+        request.method = .init(rawValue: method)
+        if let content { request.body = .bytes(CanonicalJSON.encode(content)) }
         request.headers.add(name: "Authorization", value: "Bearer \(token)")
         let (status, body): (UInt, JSONValue)
         do {

@@ -85,7 +85,7 @@ enum PeerTable {
     }
 
     /// As in `47s`, `12m`, `2h5m`, `3d`.
-    private static func span(_ milliseconds: Int64) -> String {
+    static func span(_ milliseconds: Int64) -> String {
         let seconds = milliseconds / 1000
         switch seconds {
         case ..<60: return "\(seconds)s"

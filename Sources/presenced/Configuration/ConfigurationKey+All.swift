@@ -4,7 +4,7 @@ extension ConfigurationKey {
     /// Every key, in the order of `Config/presenced.yaml`.
     static let all: [ConfigurationKey] =
         top + homeserver + applicationService + client + tokens + admin + federation + federationAccess
-        + federationTimes + presence + lists + social + store + log
+        + federationTimes + presence + lists + social + bridge + store + log
 
     private static let top: [ConfigurationKey] = [
         ConfigurationKey("server_name", \.serverName, .serverName, isRequired: true),

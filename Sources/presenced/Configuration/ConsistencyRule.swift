@@ -5,7 +5,7 @@ struct ConsistencyRule: Sendable {
     /// What is wrong, or `nil`.
     let finding: @Sendable (ServerConfiguration) -> String?
 
-    static let all: [ConsistencyRule] = general + applicationService
+    static let all: [ConsistencyRule] = general + applicationService + bridge
 
     private static let general: [ConsistencyRule] = [
         ConsistencyRule(keys: ["federation.tls.certificate", "federation.tls.key"]) { configuration in

@@ -19,7 +19,7 @@ extension ServerConfiguration {
         var enabled = false
         /// On the listener for clients.
         var path = "/social"
-        /// What a bridged user sends.
+        /// How often the bridge says that a user is there.
         var heartbeat = Duration.seconds(30)
         /// A user without a heartbeat for so long is offline.
         var timeout = Duration.minutes(2)
@@ -54,9 +54,7 @@ extension ConfigurationKey {
     static let social: [ConfigurationKey] = [
         ConfigurationKey("social.enabled", \.social.enabled, .toggle),
         ConfigurationKey("social.path", \.social.path, .pathOfRequests),
-        ConfigurationKey(
-            "social.heartbeat", \.social.heartbeat, .duration(.seconds(1), .minutes(10)),
-            effect: .reserved(until: "the social bridge")),
+        ConfigurationKey("social.heartbeat", \.social.heartbeat, .duration(.seconds(1), .minutes(10))),
         ConfigurationKey("social.timeout", \.social.timeout, .duration(.seconds(2), .hours(1))),
         ConfigurationKey("social.leave_grace", \.social.leaveGrace, .duration(.zero, .hours(1))),
         ConfigurationKey("social.rooms", \.social.rooms, .choice),

@@ -17,6 +17,7 @@ struct ServerConfiguration: Hashable, Sendable {
     var presence = PresenceLimits()
     var lists = Lists()
     var social = Social()
+    var bridge = Bridge()
     var store = Store()
     var log = Log()
 

@@ -20,7 +20,7 @@ struct ValueForm<Value: Hashable & Sendable>: Sendable {
     let write: @Sendable (Value) -> String
 
     /// A form whose values are a single text.
-    fileprivate static func scalar(
+    static func scalar(
         _ rule: String, write: @escaping @Sendable (Value) -> String,
         read: @escaping @Sendable (_ text: String, _ folder: String) throws(ValueProblem) -> Value
     ) -> ValueForm {
@@ -36,7 +36,7 @@ struct ValueForm<Value: Hashable & Sendable>: Sendable {
     }
 
     /// The same, where `null` stands for no value.
-    fileprivate func orNull(meaning absence: String) -> ValueForm<Value?> {
+    func orNull(meaning absence: String) -> ValueForm<Value?> {
         ValueForm<Value?>(
             rule: "\(rule), or null (\(absence))",
             read: { (node, folder) throws(ValueProblem) in node.isNull ? nil : try read(node, folder) },

@@ -66,14 +66,16 @@ struct HomeserverParts: Sendable {
     }
 
     /// The routes of the listener for clients.
-    func routes(beside clients: ClientGateway) -> RouteTable {
+    /// - Parameter own: further endpoints that are not the homeserver's.
+    func routes(beside clients: ClientGateway, and own: [Route]) -> RouteTable {
         let passing = passing(scheme: "http")
         let others = ClientPassThrough(passing, tokens: tokens, runtime: runtime, logins: logins)
         let merged = MergedDocuments(passing: passing, gateway: clients)
         let syncs = SyncGateway(
             pass: passing, tokens: tokens, client: clients, runtime: runtime, journal: journal, restoring: cursors,
             configuration: syncConfiguration, clock: clock)
-        return RouteTable(clients.presenceRoutes + merged.routes + syncs.routes) { request throws(MatrixErrorBody) in
+        return RouteTable(clients.presenceRoutes + merged.routes + syncs.routes + own) {
+            request throws(MatrixErrorBody) in
             try await others.answer(request)
         }
     }

@@ -20,11 +20,12 @@ struct Listeners: Sendable {
     let all: [Named]
     let ports: BoundPorts
 
+    /// - Parameter metrics: what is to be told besides what the gateways know.
     /// - Throws: ``StartFailure`` if the certificate or its key, or the operator's token, cannot be used.
     init(
         _ configuration: ServerConfiguration, runtime: PresenceRuntime, tokens: any Authenticating,
-        homeserver: HomeserverParts?, federation: FederationParts?, social: SocialParts?, clock: AnchoredClock,
-        logger: Logger
+        homeserver: HomeserverParts?, federation: FederationParts?, social: SocialParts?, bridge: BridgeParts?,
+        metrics: @escaping @Sendable () async -> [Metric], clock: AnchoredClock, logger: Logger
     ) throws {
         let others = [federation != nil, configuration.admin.enabled, homeserver?.applicationService != nil]
         let ports = BoundPorts(expected: 1 + others.count { $0 })
@@ -55,13 +56,14 @@ struct Listeners: Sendable {
         var all = [
             named(
                 "client", configuration.client.listen, facingClients,
-                homeserver?.routes(beside: clients) ?? clients.routes,
+                Listeners.routes(of: clients, bridge?.gateway.userRoutes ?? [], beside: homeserver),
                 configuration.client.cors ? .any : .sameOnly)
         ]
         if configuration.admin.enabled {
             let gateway = AdminGateway(
                 runtime: runtime, token: try AdminTokenFile.read(configuration.adminTokenPath),
-                social: social.map { social in { @Sendable in await social.report } })
+                social: social.map { social in { @Sendable in await social.report } }, metrics: metrics,
+                others: bridge?.gateway.operatorRoutes ?? [])
             all.append(named("admin", configuration.admin.listen, plain, gateway.routes, .sameOnly))
         }
         if let service = homeserver?.applicationService {
@@ -79,6 +81,12 @@ struct Listeners: Sendable {
             all.append(named("federation", configuration.federation.listen, server, routes, .sameOnly))
         }
         self.all = all
+    }
+
+    private static func routes(
+        of clients: ClientGateway, _ own: [Route], beside homeserver: HomeserverParts?
+    ) -> RouteTable {
+        homeserver?.routes(beside: clients, and: own) ?? RouteTable(clients.routes.routes + own)
     }
 
     /// Longer than the longest wait of a long-poll between two bytes.

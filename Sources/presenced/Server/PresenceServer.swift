@@ -50,7 +50,7 @@ struct PresenceServer: Sendable {
             homeserver: homeserver, clock: clock, logger: logger)
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
-            social: social, clock: clock, logger: logger)
+            social: social, bridge: nil, metrics: { store.tally.metrics }, clock: clock, logger: logger)
         return PresenceServer(
             configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, social: social,
             store: store, federation: federation, homeserver: homeserver, logger: logger)
