@@ -128,7 +128,12 @@ import Testing
         _ = try await bench.told("PUT", "\(`The operator of the bridge`.links)/@cy:x.org", #"{"address":"0xb"}"#)
         await bench.desk.take([try link("@ann:x.org", "0xd")])
         #expect(try await addresses(bench) == ["@ann:x.org 0xd", "@cy:x.org 0xb"])
+        // What counted more is gone: the line holds again.
+        await bench.desk.take([try link("@ann:x.org", "0xd"), try link("@bob:x.org", "0xb")])
+        #expect(try await addresses(bench) == ["@ann:x.org 0xd", "@cy:x.org 0xb"])
+        _ = try await bench.told("DELETE", "\(`The operator of the bridge`.links)/@cy:x.org")
+        #expect(try await addresses(bench) == ["@ann:x.org 0xd", "@bob:x.org 0xb"])
         await bench.desk.take([])
-        #expect(try await addresses(bench) == ["@cy:x.org 0xb"])
+        #expect(try await addresses(bench).isEmpty)
     }
 }

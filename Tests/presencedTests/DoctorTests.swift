@@ -59,6 +59,36 @@ struct `The doctor` {
         }
     }
 
+    @Test func `wants presence on where the bridge goes by it`() {
+        let name = PresenceOffCheck.name
+        #expect(PresenceOffCheck.turned(.ok(name, "off")).verdict == .failed)
+        #expect(PresenceOffCheck.turned(.failed(name, "on", do: "")).verdict == .ok)
+        #expect(PresenceOffCheck.turned(.warning(name, "late", do: "")).verdict == .warning)
+    }
+
+    @Test func `sees whether the bridge reaches its service, and whether sessions are open`() throws {
+        let text = "server_name: x.org\nbridge: {service: external, url: 'wss://[::1]:77/s?key=secret'}"
+        let bridge = try ConfigurationReader.read(text, file: "p.yaml").configuration.bridge
+        #expect(BridgeChecks.origin(of: bridge)?.text == "https://[::1]:77")
+        #expect(BridgeChecks.origin(of: ServerConfiguration.Bridge()) == nil)
+        let url = try #require(bridge.url?.publicText)
+        #expect(!url.contains("secret"))
+        #expect(BridgeChecks.judgeReached(try answer(426), at: url).verdict == .ok)
+        #expect(BridgeChecks.judgeReached(.silent("no connection"), at: url).verdict == .failed)
+        func verdicts(_ services: String) throws -> [Finding.Verdict] {
+            BridgeChecks.judgeSessions(try answer(200, #"{"services":[\#(services)]}"#)).map(\.verdict)
+        }
+        let good = #"{"service":"embedded","sessions":3,"sessions_open":3}"#
+        let some = #"{"service":"external","sessions":3,"sessions_open":1,"failures":{"unauthorized":2}}"#
+        let none = #"{"service":"external","sessions":3,"sessions_open":0,"failures":{}}"#
+        let nobody = #"{"service":"external","sessions":0,"sessions_open":0}"#
+        #expect(try verdicts("\(some),\(good)") == [.warning, .ok])
+        #expect(try verdicts("\(none),\(nobody)") == [.failed, .warning])
+        #expect(BridgeChecks.judgeSessions(try answer(404)).map(\.verdict) == [.failed])
+        #expect(
+            BridgeChecks.judgeSessions(try answer(200, "{\"services\":[\(some)]}"))[0].found.contains("2 unauthorized"))
+    }
+
     @Test func `says why the application service is not known`() throws {
         let judge = { ApplicationServiceChecks.judgeKnown($0, sender: "@presenced:x.org") }
         #expect(judge(try answer(200, #"{"user_id":"@presenced:x.org"}"#)).verdict == .ok)

@@ -79,6 +79,7 @@ public actor CredentialBook: SessionCredentials {
 
     // MARK: Sessions
 
+    /// As the service takes it.
     public func credential(
         of user: UserID, at address: SocialAddress
     ) async throws(CredentialTrouble) -> SessionCredential {
@@ -88,6 +89,7 @@ public actor CredentialBook: SessionCredentials {
         }
     }
 
+    /// A handed-over one stays, marked; a login's is forgotten, so that the next is another.
     public func refused(_ credential: SessionCredential, of user: UserID) async {
         switch credential {
         case .token(let token):
@@ -98,6 +100,7 @@ public actor CredentialBook: SessionCredentials {
         }
     }
 
+    /// Of users who handed something over, and whose token in the file is another, from this call on.
     public nonisolated func changes() -> AsyncStream<UserID> {
         AsyncStream(bufferingPolicy: .bufferingNewest(CredentialBook.wakesLimit)) { continuation in
             let number = listeners.withLock { listeners in

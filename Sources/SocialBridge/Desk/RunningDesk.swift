@@ -1,6 +1,7 @@
 import BridgeEngine
 import PresenceModel
 import SocialEngine
+import Synchronization
 
 /// The desk of the bridges that run: one, or two whose links are the same.
 public struct RunningDesk: BridgeDesk {
@@ -20,6 +21,8 @@ public struct RunningDesk: BridgeDesk {
 
     private let bridges: [Bridge]
     private let book: CredentialBook?
+    /// What the operator's file said last.
+    private let filed = FiledLinks()
 
     /// - Parameters:
     ///   - bridges: at least one; of two the first is asked where both know.
@@ -30,6 +33,7 @@ public struct RunningDesk: BridgeDesk {
         self.book = book
     }
 
+    /// One for each bridge.
     public func reports() async -> [BridgeReport] {
         var reports: [BridgeReport] = []
         for bridge in bridges {
@@ -41,10 +45,12 @@ public struct RunningDesk: BridgeDesk {
         return reports
     }
 
+    /// Of the first bridge.
     public func links(from first: UserID?, limit: Int) async -> LinkPage {
         await bridges[0].runtime.read { engine, _ in engine.links(from: first, limit: limit) }
     }
 
+    /// Links and choices as the first bridge has them, a session for each.
     public func account(of user: UserID) async -> BridgeAccount {
         var sessions: [BridgeAccount.Session] = []
         for bridge in bridges {
@@ -63,6 +69,7 @@ public struct RunningDesk: BridgeDesk {
             credentials: await book?.handedOver(by: user) ?? [])
     }
 
+    /// To all bridges, if none refuses.
     public func link(_ link: Link, by source: LinkSource) async throws(BridgeRefusal) {
         let before = await ownLink(of: link.user, by: source)
         let replaced = before.flatMap { $0.address == link.address ? nil : $0 }
@@ -76,13 +83,16 @@ public struct RunningDesk: BridgeDesk {
         try await perform(.linkAdded(link, source))
     }
 
+    /// From all bridges. A line of the file that had to give way to what is gone holds again.
     public func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {
         for source in sources {
             guard let link = await ownLink(of: user, by: source) else { continue }
             try await perform(.linkRemoved(link, source))
+            for filed in filed.links(about: link) { for bridge in bridges { await offer(filed, to: bridge) } }
         }
     }
 
+    /// To all bridges.
     public func choose(_ choice: BridgeChoice, of user: UserID) async throws(BridgeRefusal) {
         if let privacy = choice.privacy { try await perform(.privacyChosen(user, privacy)) }
         if let participation = choice.participation {
@@ -90,6 +100,7 @@ public struct RunningDesk: BridgeDesk {
         }
     }
 
+    /// Into the book, if it takes such.
     public func handOver(_ credential: HandedCredential) async throws(BridgeRefusal) {
         guard let book, book.form == credential.kind.form else { throw .notTaken(credential.kind) }
         guard let link = await view(of: credential.user, at: bridges[0]).link else { throw .notLinked }
@@ -101,6 +112,7 @@ public struct RunningDesk: BridgeDesk {
         }
     }
 
+    /// Out of the book.
     public func takeBackCredentials(of user: UserID) async throws(BridgeRefusal) {
         do {
             try await book?.takeBack(of: user)
@@ -112,6 +124,7 @@ public struct RunningDesk: BridgeDesk {
     /// Makes the links of the operator's file those of the table, in the place of those that it had: a line that is not
     /// there any more takes its link away. What is refused the runtime notes.
     public func take(_ file: [Link]) async {
+        filed.take(file)
         let wanted = Set(file)
         for bridge in bridges {
             let before = await bridge.runtime.read { engine, _ in engine.links(by: .file) }
@@ -122,6 +135,11 @@ public struct RunningDesk: BridgeDesk {
     }
 
     // MARK: Means
+
+    private func offer(_ link: Link, to bridge: Bridge) async {
+        let isTaken = await bridge.runtime.read { engine, _ in engine.refusal(of: link, by: .file) == nil }
+        if isTaken { await bridge.runtime.submit(.linkAdded(link, .file)) }
+    }
 
     /// To all bridges; on disk by the return.
     private func perform(_ event: BridgeEngine.Event) async throws(BridgeRefusal) {
@@ -143,6 +161,25 @@ public struct RunningDesk: BridgeDesk {
 
     private func view(of user: UserID, at bridge: Bridge) async -> MemberView {
         await bridge.runtime.read { engine, _ in engine.view(of: user) }
+    }
+}
+
+/// The links of the operator's file, by both of the names in them.
+private final class FiledLinks: Sendable {
+    private let links = Mutex<(users: [UserID: Link], addresses: [SocialAddress: Link])>(([:], [:]))
+
+    func take(_ file: [Link]) {
+        let users = Dictionary(file.map { ($0.user, $0) }, uniquingKeysWith: { first, _ in first })
+        let addresses = Dictionary(file.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
+        links.withLock { $0 = (users, addresses) }
+    }
+
+    /// Those of the user, and of the address.
+    func links(about link: Link) -> [Link] {
+        links.withLock { links in
+            let (first, second) = (links.users[link.user], links.addresses[link.address])
+            return first == second ? [first].compactMap(\.self) : [first, second].compactMap(\.self)
+        }
     }
 }
 

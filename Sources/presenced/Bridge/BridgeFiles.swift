@@ -16,6 +16,7 @@ actor BridgeFiles {
     private let logger: Logger
     private var links: FollowedFile?
     private var tokens: FollowedFile?
+    private var hasLooked = false
 
     init(_ configuration: ServerConfiguration, desk: RunningDesk, book: CredentialBook?, logger: Logger) {
         server = configuration.serverName
@@ -30,8 +31,11 @@ actor BridgeFiles {
     /// Takes up what changed since the last call; the first takes up everything. What cannot be used is said in the log,
     /// once for each change, and what was before holds.
     func look() async {
-        // Without a file there is nothing that it says, whatever one said before.
-        if links == nil { await desk.take([]) }
+        if !hasLooked, links == nil {
+            // Without a file there is nothing that it says, whatever one said in an earlier run.
+            await desk.take([])
+        }
+        hasLooked = true
         if let text = changed(&links, "bridge.links_file", isSecret: false) {
             let reading = BridgeLines.links(in: text, of: server)
             complain(of: reading.badLines, in: links)

@@ -62,6 +62,9 @@ extension ServerConfiguration {
         var ghostsLimit = 100_000
         var carriesBlocks = true
 
+        /// The homeserver's own presence must be on.
+        var needsHomeserversPresence: Bool { service != .off && matrix == .homeserver }
+
         /// To which of the two there is a bridge.
         var services: [BridgeDestination] {
             switch service {
@@ -131,7 +134,7 @@ extension ConsistencyRule {
             }
             let listen = configuration.client.listen
             guard listen.port != 0, url.port == listen.port, url.host == listen.host else { return nil }
-            return "'\(url.text)' is client.listen, presenced itself; write embedded as bridge.service"
+            return "'\(url.publicText)' is client.listen, presenced itself; write embedded as bridge.service"
         },
         ConsistencyRule(
             keys: ["bridge.matrix", "homeserver.application_service.registration", "bridge.service"]
@@ -179,14 +182,11 @@ extension ConsistencyRule {
 }
 
 extension WebSocketAddress {
-    /// As it is written in the configuration.
-    var text: String {
+    /// As it may be shown: what stands behind a question mark may be a secret.
+    var publicText: String {
         let name = host.contains(":") ? "[\(host)]" : host
-        return "\(isSecure ? "wss" : "ws")://\(name):\(port)\(target)"
+        return "\(isSecure ? "wss" : "ws")://\(name):\(port)\(target.prefix { $0 != "?" })"
     }
-
-    /// The text without what stands behind a question mark, which may be a secret.
-    var publicText: String { String(text.prefix { $0 != "?" }) }
 
     /// On this machine: nobody else hears what passes.
     var isLoopback: Bool {
@@ -200,7 +200,7 @@ extension ValueForm where Value == WebSocketAddress? {
     /// Tokens and signatures pass there, so without TLS only on this machine.
     static var webSocket: ValueForm {
         let form = ValueForm<WebSocketAddress>.scalar(
-            "wss://host[:port]/path, or ws://… on this machine", write: \.text
+            "wss://host[:port]/path, or ws://… on this machine", write: \.publicText
         ) { (text, _) throws(ValueProblem) in
             guard let address = try? WebSocketAddress(parsing: text) else {
                 throw ValueProblem(message: "is not the address of a WebSocket; write wss://rpc-social.example.org")

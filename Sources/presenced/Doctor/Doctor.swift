@@ -31,6 +31,7 @@ struct Doctor {
         }
         await examineProxy(isRunning: isRunning)
         await examineFederation(isRunning: isRunning)
+        if configuration.bridge.service != .off { await examineBridge(isRunning: isRunning) }
     }
 
     // MARK: presenced
@@ -62,6 +63,26 @@ struct Doctor {
         let sighting = await asking(questioner) { await $0.ask("GET", RunningChecks.adminTarget, token: token) }
         tell(RunningChecks.judgeAdmin(sighting, at: admin, server: server))
         return true
+    }
+
+    // MARK: The bridge
+
+    private func examineBridge(isRunning: Bool) async {
+        let bridge = configuration.bridge
+        if let origin = BridgeChecks.origin(of: bridge), let url = bridge.url {
+            if let questioner = try? Questioner(origin, authorities: bridge.caFile) {
+                let sighting = await asking(questioner) { await $0.ask("GET", url.target) }
+                tell(BridgeChecks.judgeReached(sighting, at: url.publicText))
+            } else {
+                // Told with the files.
+                tell(.leftOut(BridgeChecks.reached, "bridge.ca_file cannot be used"))
+            }
+        }
+        guard isRunning, configuration.admin.enabled, let questioner = questioner(at: configuration.admin.listen),
+            let token = Doctor.firstLine(of: configuration.adminTokenPath)
+        else { return tell(.leftOut(BridgeChecks.sessions, "needs presenced running, with admin.enabled")) }
+        let sighting = await asking(questioner) { await $0.ask("GET", BridgeChecks.target, token: token) }
+        BridgeChecks.judgeSessions(sighting).forEach(tell)
     }
 
     // MARK: The homeserver
@@ -126,9 +147,9 @@ struct Doctor {
             }
             return
         }
-        tell(
-            PresenceOffCheck.judge(
-                await homeserver.ask("GET", PresenceOffCheck.target(at: server), token: token)))
+        let presence = PresenceOffCheck.judge(
+            await homeserver.ask("GET", PresenceOffCheck.target(at: server), token: token))
+        tell(configuration.bridge.needsHomeserversPresence ? PresenceOffCheck.turned(presence) : presence)
         guard isRunning else { return tell(.leftOut(Checks.back, "presenced does not run")) }
         let ping = await homeserver.ask(
             "POST", Checks.pingTarget(registration.id), token: token, json: #"{"transaction_id":"doctor"}"#)

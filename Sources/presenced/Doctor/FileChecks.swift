@@ -73,7 +73,16 @@ enum FileChecks {
                     ? secret("admin.token_file", path, nil)
                     : Fact(key: "admin.token_file", path: path, state: .toBeMade))
         }
+        if configuration.bridge.service != .off {
+            if let path = configuration.bridge.tokensFile { facts.append(secret("bridge.tokens_file", path, nil)) }
+            if let path = configuration.bridge.linksFile {
+                let isThere = FileManager.default.isReadableFile(atPath: path)
+                facts.append(
+                    Fact(key: "bridge.links_file", path: path, state: isThere ? .good : .bad("cannot be read")))
+            }
+        }
         let authorities = [
+            ("bridge.ca_file", configuration.bridge.caFile),
             ("homeserver.ca_file", configuration.homeserver.caFile),
             ("federation.ca_file", configuration.federation.caFile),
         ]

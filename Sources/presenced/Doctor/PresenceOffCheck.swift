@@ -30,4 +30,18 @@ enum PresenceOffCheck {
                 do: "See for yourself: it must be off in the homeserver's configuration.")
         }
     }
+
+    /// Where the bridge goes by the homeserver's presence, which must be on then.
+    static func turned(_ finding: Finding) -> Finding {
+        switch finding.verdict {
+        case .ok:
+            .failed(
+                name, "off, and bridge.matrix is homeserver: the bridge hears of nobody",
+                do:
+                    "In homeserver.yaml: 'presence: { enabled: true }', then restart Synapse; or bridge.matrix: presenced."
+            )
+        case .failed: .ok(name, "on, as the bridge needs it")
+        case .warning, .leftOut: finding
+        }
+    }
 }
