@@ -185,9 +185,11 @@ let package = Package(
             name: "presenced",
             dependencies: [
                 "AdminGateway", "AuthChain", "BridgeEngine", "BridgeGateway", "CMalloc", "ClientGateway",
-                "FederationEngine", "FixtureReplay", "HomeserverLink", "LoopbackTLS", "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "FederationEngine", "FixtureReplay", "HomeserverLink", "LoopbackTLS", "MatrixFederation", "MatrixHTTP",
+                "MatrixWire", "PresenceEngine", "PresenceModel",
                 "PresenceRuntime", "PresenceStore", "SocialBridge", "SocialClient", "SocialEngine", "SocialService",
-                "SocialTransport", argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging, nioCore,
+                "SocialTransport", argumentParser, asyncHTTPClient, hummingbirdCore, hummingbirdTLS, lifecycle, logging,
+                nioCore,
                 nioFoundationCompat,
                 nioPosix, nioSSL, yams,
             ],
@@ -218,7 +220,8 @@ let package = Package(
         tests(
             "PresenceStoreTests",
             [
-                "BridgeEngine", "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
+                "BridgeEngine", "FederationEngine", "PresenceEngine", "PresenceModel", "PresenceRuntime",
+                "PresenceStore",
                 "SocialEngine", grdb,
             ]),
         tests(
@@ -294,7 +297,8 @@ let package = Package(
         tests(
             "presencedTests",
             [
-                "AdminGateway", "BridgeEngine", "BridgeGateway", "ClientGateway", "FederationEngine", "HomeserverLink", "MatrixFederation", "MatrixHTTP",
+                "AdminGateway", "BridgeEngine", "BridgeGateway", "ClientGateway", "FederationEngine", "HomeserverLink",
+                "MatrixFederation", "MatrixHTTP",
                 "MatrixWire", "presenced", "PresenceEngine", "PresenceModel", "PresenceRuntime", "PresenceStore",
                 "SocialBridge", "SocialEngine", "SocialService", "SocialTransport", "SocialWire", logging, nioPosix,
                 swiftProtobuf, yams,

@@ -83,10 +83,7 @@ import Testing
         side.order(.heartbeat(try address("bob"), nil, .online))
         #expect(await comes { side.heard.words(of: "ann").last == "changed bob:online" })
         await side.stop()
-        let deadline = ContinuousClock.now + .seconds(10)
-        while await population.read({ engine, _ in engine.counts.subscriptions }) > 0, ContinuousClock.now < deadline {
-            await Task.yield()
-        }
+        #expect(await comes { await population.read { engine, _ in engine.counts.subscriptions } == 0 })
         let counts = await population.read { engine, _ in engine.counts }
         #expect(counts.subscriptions == 0 && counts.sessions == 0, "\(counts)")
         #expect(await side.report.sessions == 0)

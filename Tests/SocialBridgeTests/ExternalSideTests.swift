@@ -106,13 +106,8 @@ import Testing
 
     /// Returns when so many more attempts to connect have failed.
     private func attempts(_ count: Int, of side: RunningSide) async throws -> Int {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            let failures = await side.report.failures["unreachable"] ?? 0
-            if failures >= count { return failures }
-            await Task.yield()
-        }
-        throw CancellationError()
+        try #require(await comes { await side.report.failures["unreachable", default: 0] >= count })
+        return await side.report.failures["unreachable", default: 0]
     }
 
     /// One attempt is for all of a connection: an outage costs as much for a hundred users as for one.
@@ -160,9 +155,7 @@ import Testing
     }
 
     private func fails(_ kind: String, _ side: RunningSide) async -> Bool {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while await side.report.failures[kind] == nil, ContinuousClock.now < deadline { await Task.yield() }
-        return await side.report.failures[kind] != nil
+        await comes { await side.report.failures[kind] != nil }
     }
 
     @Test func `that the service has no streams for are refused, and the others go on`() async throws {

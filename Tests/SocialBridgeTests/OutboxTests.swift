@@ -1,4 +1,5 @@
 import BridgeEngine
+import NIOPosix
 import PresenceModel
 import PresenceRuntime
 import SocialBridge
@@ -112,12 +113,13 @@ extension ListeningSide: MatrixSide where Order == MatrixOrder {
     func run(telling ears: any BridgeEars) async {}
 }
 
-/// Whether the condition comes to hold within ten seconds.
-func comes(_ condition: () -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(10)
+/// Looks every few milliseconds; whether it came to hold before the deadline.
+func comes(_ condition: () async -> Bool) async -> Bool {
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
-        if condition() { return true }
-        await Task.yield()
+        if await condition() { return true }
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
     }
-    return condition()
+    return await condition()
 }

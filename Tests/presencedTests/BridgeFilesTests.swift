@@ -4,6 +4,7 @@ import ClientGateway
 import Foundation
 import Logging
 import MatrixWire
+import NIOPosix
 import PresenceModel
 import PresenceRuntime
 import PresenceStore
@@ -143,10 +144,11 @@ import Testing
 
     /// Whether it comes to hold within ten seconds.
     private func comes(_ condition: () async -> Bool) async -> Bool {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if await condition() { return true }
-            await Task.yield()
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
         }
         return false
     }

@@ -225,6 +225,7 @@ import Testing
             ("service: external, \(url), tokens_file: t, generation: production", "takes no tokens"),
             ("tokens_file: presenced-data/admin.token", "is admin.token_file already"),
             ("ghost_prefix: 'Ghost '", "cannot begin the name"),
+            ("ghost_prefix: g, embedded_ghost_prefix: g-", "begin alike"),
         ] {
             #expect(said(bridge)?.count == 1, "\(bridge): \(said(bridge) ?? [])")
             #expect(said(bridge)?.first?.contains(part) == true, "\(bridge): \(said(bridge) ?? [])")
@@ -248,11 +249,13 @@ import Testing
         expected.textForm = .oldClient
         expected.ghostPrefix = "s-"
         expected.ghostsLimit = 9
-        expected.linksByRule = false
+        expected.linkRule = .nobody
+        expected.foreignGhostPrefixes = ["_world_"]
         expected.carriesBlocks = false
         expected.heartbeatEvery = .seconds(45)
         #expect(reading.configuration.bridgeConfiguration(for: .external) == expected)
         expected.socialTimeout = .minutes(3)
+        (expected.linkRule, expected.ghostPrefix, expected.foreignGhostPrefixes) = (.localparts, "_world_", ["s-"])
         #expect(reading.configuration.bridgeConfiguration(for: .embedded) == expected)
     }
 

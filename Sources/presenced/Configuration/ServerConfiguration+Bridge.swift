@@ -59,6 +59,8 @@ extension ServerConfiguration {
         var statusText = BridgeEngine.Configuration.TextForm.readable
         /// The localpart of a ghost is this and the address.
         var ghostPrefix = "_social_"
+        /// The same for friends in our own social service.
+        var embeddedGhostPrefix = "_world_"
         var ghostsLimit = 100_000
         var carriesBlocks = true
 
@@ -81,14 +83,18 @@ extension ServerConfiguration {
     /// What the engine of the bridge to `service` goes by.
     func bridgeConfiguration(for service: BridgeDestination) -> BridgeEngine.Configuration {
         var settings = BridgeEngine.Configuration()
-        settings.linksByRule = bridge.linksByRule
+        // Our own service goes by localparts: whoever has one there is the user of that name.
+        settings.linkRule = service == .embedded ? .localparts : bridge.linksByRule ? .addresses : .nobody
         settings.participation = bridge.participation
         settings.linksLimit = bridge.linksLimit
         settings.heartbeatEvery = social.heartbeat
         // Of another service no more is known than what it was observed to do, which is the default.
         if service == .embedded { settings.socialTimeout = social.timeout }
         settings.textForm = bridge.statusText
-        settings.ghostPrefix = bridge.ghostPrefix
+        let prefixes = (own: bridge.embeddedGhostPrefix, others: bridge.ghostPrefix)
+        settings.ghostPrefix = service == .embedded ? prefixes.own : prefixes.others
+        // Also of a bridge that there was before.
+        settings.foreignGhostPrefixes = [service == .embedded ? prefixes.others : prefixes.own]
         settings.ghostsLimit = bridge.ghostsLimit
         settings.carriesBlocks = bridge.carriesBlocks
         return settings
@@ -112,6 +118,7 @@ extension ConfigurationKey {
         ConfigurationKey("bridge.login", \.bridge.login, .choice),
         ConfigurationKey("bridge.status_text", \.bridge.statusText, .choice),
         ConfigurationKey("bridge.ghost_prefix", \.bridge.ghostPrefix, .localpartPrefix),
+        ConfigurationKey("bridge.embedded_ghost_prefix", \.bridge.embeddedGhostPrefix, .localpartPrefix),
         ConfigurationKey("bridge.ghosts", \.bridge.ghostsLimit, .count(0...10_000_000)),
         ConfigurationKey("bridge.carry_blocks", \.bridge.carriesBlocks, .toggle),
     ]
@@ -119,6 +126,11 @@ extension ConfigurationKey {
 
 extension ConsistencyRule {
     static let bridge: [ConsistencyRule] = [
+        ConsistencyRule(keys: ["bridge.ghost_prefix", "bridge.embedded_ghost_prefix"]) { configuration in
+            let (others, own) = (configuration.bridge.ghostPrefix, configuration.bridge.embeddedGhostPrefix)
+            guard others.hasPrefix(own) || own.hasPrefix(others) else { return nil }
+            return "'\(others)' and bridge.embedded_ghost_prefix begin alike: it could not be told whose ghost is whose"
+        },
         ConsistencyRule(keys: ["bridge.service", "bridge.url"]) { configuration in
             let bridge = configuration.bridge
             guard bridge.services.contains(.external), bridge.url == nil else { return nil }
