@@ -13,7 +13,7 @@ public actor SocialClient {
     public struct Configuration: Sendable {
         /// `ws://…` or `wss://…`.
         public var url: String
-        /// A file of PEM certificates that are trusted in place of the system's; `nil`: the system's.
+        /// A file of PEM certificates that are trusted besides the system's.
         public var trustedCertificates: String?
         /// After this an attempt to connect has failed.
         public var connectTimeout = Duration.seconds(10)

@@ -13,7 +13,7 @@ public final class ProductionClient: Sendable {
     public struct Configuration: Sendable {
         /// `ws://…` or `wss://…`.
         public var url: String
-        /// A file of PEM certificates that are trusted in place of the system's; `nil`: the system's.
+        /// A file of PEM certificates that are trusted besides the system's.
         public var trustedCertificates: String?
         /// From the beginning until the service has checked who it is.
         public var connectTimeout = Duration.seconds(15)

@@ -32,7 +32,7 @@ public final class RPCClient: Sendable {
         /// Makes what is said before the protocol, as one text message, at each connect; then nothing more is said
         /// until the server is ready. `nil`: the protocol comes first.
         public var opening: (@Sendable () throws -> String)?
-        /// Path of a PEM file of certificates that are trusted; `nil`: the system's.
+        /// Path of a PEM file of certificates that are trusted besides the system's.
         public var trustedCertificates: String?
 
         /// The deadlines and bounds above.
@@ -126,7 +126,9 @@ public final class RPCClient: Sendable {
     private static func tlsContext(_ configuration: Configuration) throws(RPCClientError) -> NIOSSLContext {
         do {
             var tls = TLSConfiguration.makeClientConfiguration()
-            if let path = configuration.trustedCertificates { tls.trustRoots = .file(path) }
+            if let path = configuration.trustedCertificates {
+                tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(path))]
+            }
             return try NIOSSLContext(configuration: tls)
         } catch {
             throw RPCClientError(.badAddress, "the trusted certificates cannot be used: \(error)")

@@ -31,6 +31,9 @@ public struct WebSocketAddress: Hashable, Sendable {
         host = String(name)
     }
 
+    /// As it is written.
+    public var text: String { "\(isSecure ? "wss" : "ws")://\(hostField)\(target)" }
+
     /// An address, which TLS cannot ask for by name.
     var isNumeric: Bool { host.contains(":") || host.allSatisfy { $0 == "." || $0.isNumber } }
 

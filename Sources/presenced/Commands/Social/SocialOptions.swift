@@ -13,7 +13,7 @@ struct SocialOptions: ParsableArguments {
     @Option(help: "The configuration file that presenced runs with, in YAML.")
     var config: String?
 
-    @Option(help: "A file with PEM certificates to trust in place of the system's.")
+    @Option(help: "A file with PEM certificates to trust besides the system's.")
     var caFile: String?
 
     @Option(help: "A file with the user's access token; without it, the variable PRESENCED_TOKEN.")

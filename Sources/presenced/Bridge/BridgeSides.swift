@@ -1,0 +1,163 @@
+import BridgeEngine
+import ClientGateway
+import HomeserverLink
+import Logging
+import PresenceModel
+import PresenceRuntime
+import PresenceStore
+import SocialBridge
+import SocialClient
+import SocialEngine
+import Synchronization
+
+/// What the bridge hears from the first moment on, before its engines are there.
+struct BridgeHearing: Sendable {
+    /// Of local users, from our own engine.
+    let watch: LocalUserWatch
+    /// What the homeserver tells of presence, for each service; none where presenced itself knows.
+    let inboxes: [PresenceInbox]
+
+    /// `nil` where the bridge is off.
+    init?(_ configuration: ServerConfiguration) {
+        let services = configuration.bridge.services
+        guard !services.isEmpty else { return nil }
+        watch = LocalUserWatch(followers: services.count)
+        inboxes =
+            configuration.bridge.matrix == .homeserver
+            ? services.map { _ in PresenceInbox(server: configuration.serverName) } : []
+    }
+
+    /// Who is to hear what the homeserver tells.
+    var presences: (any PresenceHearing)? { inboxes.isEmpty ? nil : PresenceInboxes(inboxes) }
+}
+
+/// Puts the two sides of each service together, out of what the server has.
+struct BridgeBuilder {
+    let configuration: ServerConfiguration
+    let hearing: BridgeHearing
+    let store: PresenceStore
+    let presence: PresenceRuntime
+    let homeserver: HomeserverParts?
+    let social: SocialParts?
+    let clock: AnchoredClock
+    let logger: Logger
+
+    private let profiles = SocialProfiles()
+    private let acquaintances = LateAcquaintances()
+
+    init(
+        _ configuration: ServerConfiguration, hearing: BridgeHearing, store: PresenceStore, presence: PresenceRuntime,
+        homeserver: HomeserverParts?, social: SocialParts?, clock: AnchoredClock, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.hearing = hearing
+        self.store = store
+        self.presence = presence
+        self.homeserver = homeserver
+        self.social = social
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// - Parameter tokens: whose a Matrix token is.
+    /// - Throws: ``StartFailure``.
+    func build(tokens: any Authenticating) async throws -> BridgeParts? {
+        let book = try BridgeParts.book(configuration, store: store, login: login, clock: clock, logger: logger)
+        var sides: [BridgeParts.Sides] = []
+        for (place, service) in configuration.bridge.services.enumerated() {
+            guard let social = socialSide(service, book) else { continue }
+            sides.append(BridgeParts.Sides(service: service, social: social, matrix: try matrixSide(service, place)))
+        }
+        let parts = try await BridgeParts(
+            configuration, sides: sides, book: book, store: store, tokens: tokens, clock: clock, logger: logger)
+        if let runtime = parts?.runtime(of: .external) { acquaintances.ask(runtime) }
+        return parts
+    }
+
+    // MARK: The social side
+
+    private func socialSide(_ service: BridgeDestination, _ book: CredentialBook?) -> (any SocialSide)? {
+        switch service {
+        case .embedded: return social.map { EmbeddedSide($0.runtime) }
+        case .external: return book.flatMap { book in external.map { ExternalSide($0, credentials: book) } }
+        }
+    }
+
+    private var external: (any BridgedService)? {
+        let bridge = configuration.bridge
+        guard let url = bridge.url else { return nil }
+        let now: @Sendable () -> Instant = { [clock] in clock.now }
+        var client = SocialClient.Configuration(url: url.text)
+        client.trustedCertificates = bridge.caFile
+        switch bridge.generation {
+        case .v1:
+            var connections = SharedConnections.Configuration()
+            connections.connectionsLimit = bridge.connections
+            connections.usersPerConnection = bridge.usersPerConnection
+            return FirstGeneration(client, connections: connections, now: now)
+        case .v2: return SecondGeneration(client, connectionsLimit: bridge.connections, now: now)
+        case .production:
+            var settings = ProductionService.Configuration(url: url.text)
+            settings.client.trustedCertificates = bridge.caFile
+            settings.sessionsLimit = bridge.connections
+            return ProductionService(settings, profiles: profiles, now: now) { [acquaintances] user in
+                await acquaintances.of(user)
+            }
+        }
+    }
+
+    private var login: TokenLogin? {
+        guard let homeserver, let service = homeserver.applicationService else { return nil }
+        let logins = ApplicationServiceLogins(registration: service.registration, homeserver: homeserver.upstream)
+        return TokenLogin { user async throws(CredentialTrouble) in
+            do throws(HomeserverTrouble) {
+                return try await logins.token(for: user)
+            } catch {
+                throw .unavailable(error.message)
+            }
+        } forget: { user in
+            await logins.forget(user)
+        }
+    }
+
+    // MARK: Matrix
+
+    private func matrixSide(_ service: BridgeDestination, _ place: Int) throws -> any MatrixSide {
+        let users = homeserver.flatMap { homeserver in
+            homeserver.applicationService.map {
+                ApplicationServiceUsers(registration: $0.registration, homeserver: homeserver.upstream)
+            }
+        }
+        let ghosts: any GhostMaking = users.map { users in
+            HomeserverGhosts(users: users) { [profiles] address in
+                profiles.profile(of: address).map { GhostProfile(name: $0.name, picture: $0.pictureURL) }
+            }
+        } ?? GhostsWithoutAccounts()
+        // Whoever is in our own world is shown in it already, by whoever runs it.
+        let showsWorld = service == .external
+        guard let users, !hearing.inboxes.isEmpty else {
+            var settings = PresencedSide.Configuration()
+            settings.showsWorld = showsWorld
+            return try PresencedSide(
+                server: configuration.serverName, presence: presence, watch: hearing.watch, ghosts: ghosts,
+                configuration: settings)
+        }
+        let engine = configuration.bridgeConfiguration(for: service)
+        return try HomeserverSide(
+            presence: presence, watch: hearing.watch, inbox: hearing.inboxes[place], users: users, ghosts: ghosts,
+            ghostRule: GhostRule(server: configuration.serverName, prefix: engine.ghostPrefix), showsWorld: showsWorld,
+            clock: clock)
+    }
+}
+
+/// Asks an engine that is there only later: whoever is asked before knows nobody.
+private final class LateAcquaintances: Sendable {
+    private let runtime = Mutex<BridgeRuntime?>(nil)
+
+    func ask(_ runtime: BridgeRuntime) { self.runtime.withLock { $0 = runtime } }
+
+    func of(_ user: SocialAddress) async -> [SocialAddress] {
+        guard let runtime = runtime.withLock({ $0 }) else { return [] }
+        return await runtime.read { engine, _ in engine.socialAcquaintances(of: user) }
+    }
+}
