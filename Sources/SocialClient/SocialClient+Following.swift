@@ -11,12 +11,21 @@ extension SocialClient {
     /// Each time that `bell` rings another snapshot of friendships comes: all news told before it are in it, and what
     /// is told after it happened later, but for what happened while it was read, which may be in it and be told. So it
     /// is because a reading is the beginning of another subscription.
+    ///
+    /// Of a service that offers no presence, the snapshots of it are empty.
     /// - Parameter tell: of presence one after the other, and so of friendships. Never ``PresenceUpdate/lost(_:)``.
     /// - Throws: ``SocialClientError``, `CancellationError`; it does not return.
     public nonisolated func follow(
         rereading bell: RereadBell, _ tell: @escaping @Sendable (SocialUpdate) async -> Void
     ) async throws {
         let connection = try await source.connected()
+        guard connection.offers("SubscribeFriendshipPresenceUpdates") else {
+            return try await followFriendships(on: connection, bell) { update in
+                // Before presence was thought of: nobody is ever there.
+                if case .friendships(.snapshot) = update { await tell(.presence(.snapshot([]))) }
+                await tell(update)
+            }
+        }
         let begun = try await begin { try await self.presenceElements(on: connection) }
         var reader = begun.reader
         let stream = begun.elements
@@ -94,7 +103,7 @@ extension SocialClient {
         }
         // Behind the beginning of the subscription: a block from now on is told by it.
         if connection.offers("GetBlockedUsers") {
-            first.blocked = try await SocialClient.users("GetBlockedUsers", payload(), on: connection)
+            first.blocked = try await users("GetBlockedUsers", payload(), on: connection)
             let blocked = Set(first.blocked)
             first.friends.removeAll { blocked.contains($0) }
         }
@@ -102,7 +111,7 @@ extension SocialClient {
     }
 
     /// A service that offers a stream and then says nothing must not keep others waiting.
-    private nonisolated func closeLate(_ elements: SocialConnection.Elements) -> Task<Void, any Error> {
+    nonisolated func closeLate(_ elements: SocialConnection.Elements) -> Task<Void, any Error> {
         Task { [timeout = configuration.callTimeout] in
             try await Task.sleep(for: timeout)
             elements.close()
@@ -114,7 +123,7 @@ extension SocialClient {
     ) async throws -> (SocialConnection.Elements, PresenceReader) {
         let elements = try await connection.stream("SubscribeFriendshipPresenceUpdates", payload())
         guard !connection.offers("GetPrivacy") else { return (elements, PresenceReader(elements, behind: nil)) }
-        let online = try await SocialClient.users("GetOnlineFriends", payload(), on: connection)
+        let online = try await users("GetOnlineFriends", payload(), on: connection)
         let first = online.map { FriendSighting(friend: $0, state: .online, whereabouts: nil) }
         return (elements, PresenceReader(elements, behind: first))
     }
@@ -132,12 +141,12 @@ extension SocialClient {
 
     /// Friends and requests, and whom the user blocked where that is offered, asked for one after the other.
     nonisolated func read(on connection: SocialConnection) async throws -> Friendships {
-        let friends = try await SocialClient.users("GetFriends", payload(), on: connection)
+        let friends = try await users("GetFriends", payload(), on: connection)
         let answer = try await SocialConnection.decode(
             connection.call("GetRequestEvents", payload()), FriendshipsRequestEventsResponse.self)
         var blocked: [SocialAddress] = []
         if connection.offers("GetBlockedUsers") {
-            blocked = try await SocialClient.users("GetBlockedUsers", payload(), on: connection)
+            blocked = try await users("GetBlockedUsers", payload(), on: connection)
         }
         return Friendships(
             friends: friends, outgoing: answer.events.outgoing.requests, incoming: answer.events.incoming.requests,

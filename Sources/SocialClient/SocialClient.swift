@@ -219,15 +219,24 @@ public actor SocialClient {
     }
 
     private func users(_ procedure: String, _ request: Data) async throws -> [SocialAddress] {
-        try await SocialClient.users(procedure, request, on: ready())
+        try await users(procedure, request, on: ready())
     }
 
-    static func users(
+    /// A list, in all its pages.
+    /// - Throws: ``SocialClientError``; `timedOut` if it does not end in time, as half of a list is none.
+    nonisolated func users(
         _ procedure: String, _ request: Data, on connection: SocialConnection
     ) async throws -> [SocialAddress] {
+        let elements = try await connection.stream(procedure, request)
+        let watchdog = closeLate(elements)
+        defer { watchdog.cancel() }
         var found: [SocialAddress] = []
-        for try await element in try await connection.stream(procedure, request) {
+        for try await element in elements {
             found += try SocialConnection.decode(element, FriendshipsUsersResponse.self).users.addresses
+        }
+        watchdog.cancel()
+        guard (try? await watchdog.value) == nil else {
+            throw SocialClientError(.timedOut, "the list does not end")
         }
         return found
     }

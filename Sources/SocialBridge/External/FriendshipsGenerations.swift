@@ -10,12 +10,15 @@ public struct FirstGeneration: BridgedService {
     private let now: @Sendable () -> Instant
 
     /// - Parameters:
-    ///   - client: where to; its pauses are those between attempts of one connection.
+    ///   - client: where to; its pauses are those between attempts of one connection, at most 20 s, so that all are
+    ///     back soon after an outage.
     ///   - now: the wall clock.
     public init(
         _ client: SocialClient.Configuration, connections: SharedConnections.Configuration = .init(),
         now: @escaping @Sendable () -> Instant
     ) {
+        var client = client
+        client.pause.limit = min(client.pause.limit, SessionPauses().passing.limit)
         pool = SharedConnections(to: client, configuration: connections)
         self.now = now
     }

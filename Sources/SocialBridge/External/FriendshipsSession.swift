@@ -33,7 +33,11 @@ struct FriendshipsSession: BridgedSession {
 
     func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws {
         try await FriendshipsSession.translating {
-            _ = try await client.heartbeat(whereabouts, isAway: state == .away)
+            do {
+                _ = try await client.heartbeat(whereabouts, isAway: state == .away)
+            } catch let error as SocialClientError where error.code == .notOffered {
+                // Of the time before presence.
+            }
         }
     }
 
