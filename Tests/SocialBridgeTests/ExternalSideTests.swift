@@ -254,6 +254,9 @@ import Testing
         let generation = SecondGeneration(client(service), connectionsLimit: 2) { RealService.clock.now }
         let side = RunningSide(ExternalSide(generation, credentials: credentials, pauses: pauses))
         let names = wallets.map(\.address.text)
+        // Of another kind, and of another wallet: handed back unused.
+        credentials.give(.token("token-x"), to: try user(names[0]))
+        credentials.give(.identity(wallets[1]), to: try user(names[0]))
         for (name, wallet) in zip(names, wallets) { credentials.give(.identity(wallet), to: try user(name)) }
         for name in names { try side.open(name) }
         #expect(await comes { side.heard.openCount == 2 })
@@ -266,6 +269,7 @@ import Testing
         side.order(.closeSession(try address(first)))
         #expect(await comes { names.allSatisfy { side.heard.words(of: $0) == ["opened", "snapshot ", "read "] } })
         #expect(service.connectionsOpened == 3)
+        #expect(credentials.refused == [try user(names[0]), try user(names[0])])
         await side.stop()
         await service.go()
     }

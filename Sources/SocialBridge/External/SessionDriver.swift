@@ -198,6 +198,7 @@ actor SessionDriver {
             return session
         } catch {
             await shared.seats.giveBack()
+            if error.kind == .unauthorized, let credential { await shared.credentials.refused(credential, of: user) }
             throw error
         }
     }
