@@ -56,6 +56,10 @@ import Testing
         #expect(await comes { session.asked == ["accept bob"] })
         #expect(await session.answer("accept bob"))
         #expect(await comes { session.asked == ["accept bob", "reread"] })
+        // Orders are taken one after the other: what is said behind an act shows that it was taken.
+        side.order(.act(ann, .block, towards: bob), .heartbeat(ann, nil, .online))
+        #expect(await session.answer("heartbeat online -"))
+        #expect(session.asked == ["accept bob", "reread", "heartbeat online -"])
         session.tell(.read(FriendshipReading(friends: [bob])))
         #expect(await session.answer("delete cyd", .init(.refused, "", refusal: .transition)))
         #expect(
@@ -64,7 +68,8 @@ import Testing
                     "opened", "snapshot ", "read ", "did accept bob", "read bob",
                     "refused delete cyd \(FriendshipRefusal.transition)",
                 ], of: "ann"))
-        #expect(session.asked == ["accept bob", "reread", "delete cyd"])
+        #expect(await session.answer("block bob"))
+        #expect(session.asked == ["accept bob", "reread", "heartbeat online -", "delete cyd", "block bob"])
         await side.stop()
     }
 
