@@ -108,6 +108,28 @@ struct `Who asks` {
         #expect(good.privacy == .full)
     }
 
+    @Test func `is heard on, whatever others of the connection show, if the token was good before`() async throws {
+        let bench = FriendshipsBench()
+        func ask(_ name: String) async throws -> FriendshipsPrivacyResponse {
+            try await bench.call("GetPrivacy", FriendshipsPayload.of(name), as: FriendshipsPrivacyResponse.self)
+        }
+        #expect(try await ask("b").privacy == .full)
+        let bad = FriendshipsPayload.with { $0.synapseToken = "nobody's" }
+        for _ in 0..<SocialCredentials.refusalBurst {
+            _ = try await bench.call("GetPrivacy", bad, as: FriendshipsPrivacyResponse.self)
+        }
+        #expect(try await ask("b").privacy == .full)
+        #expect(try await ask("c").tooManyRequestsError.message == "Too many bad tokens")
+        // What was good is looked up all the same, and heard no more once it is over.
+        bench.tokens.refuse("token-b", with: MatrixErrorBody(.unknownToken, "over", status: 401))
+        #expect(try await ask("b").response == .unauthorizedError(FriendshipsUnauthorizedError()))
+        #expect(try await ask("b").tooManyRequestsError.message == "Too many bad tokens")
+        // Of a connection that ended nothing is kept.
+        bench.tokens.refuse("token-b", with: nil)
+        await bench.service.sessionEnded(RPCSessionID(1))
+        #expect(try await ask("c").privacy == .full)
+    }
+
     @Test(arguments: [
         ("GetFriends", "`synapse_token` was not provided"), ("GetOnlineFriends", "`synapse_token` was not provided"),
         ("GetBlockedUsers", "`synapse_token` was not provided"),

@@ -15,7 +15,8 @@ public protocol MatrixTokenReading: Sendable {
 /// Who is behind a request: the user of the token in it, or who logged in on its connection. Decision 27.
 ///
 /// Tokens are handed on and never kept or logged here. A connection that shows many bad tokens, or fails to log in
-/// again and again, is refused unheard for a while.
+/// again and again, is refused unheard for a while; but not those of its tokens that were good before: where many share
+/// a connection, tokens of some that are over must not silence the others.
 public final class SocialCredentials: Sendable {
     /// Which words say that there is no token: they depend on where it should have been. Facts: section 4.1.
     public enum MissingToken: String, Sendable {
@@ -29,9 +30,14 @@ public final class SocialCredentials: Sendable {
     private let now: @Sendable () -> Instant
     private let logins = Mutex<[RPCSessionID: SocialAddress]>([:])
     private let refusals = Mutex<[RPCSessionID: Refusals]>([:])
+    /// Hashes of tokens that were good, by connection; another token of the same hash is heard, no more.
+    private let heard = Mutex<[RPCSessionID: Set<Int>]>([:])
 
     /// Refused tokens, and logins, of a connection after which it is refused unheard; one is forgiven every second.
     public static let refusalBurst = 20
+
+    /// Tokens of a connection that are known for good; past it further ones share the others' fate.
+    public static let heardLimit = 4096
 
     private struct Refusals {
         var count: Double
@@ -93,17 +99,23 @@ public final class SocialCredentials: Sendable {
     func forget(_ session: RPCSessionID) {
         _ = logins.withLock { $0.removeValue(forKey: session) }
         _ = refusals.withLock { $0.removeValue(forKey: session) }
+        _ = heard.withLock { $0.removeValue(forKey: session) }
     }
 
     private func address(of token: String, on session: RPCSessionID) async throws(SocialRefusal) -> SocialAddress {
-        guard !isRefusedUnheard(session) else { throw .tooManyRequests("Too many bad tokens") }
+        let wasGood = heard.withLock { $0[session]?.contains(token.hashValue) ?? false }
+        guard wasGood || !isRefusedUnheard(session) else { throw .tooManyRequests("Too many bad tokens") }
         let user: UserID
         do throws(MatrixErrorBody) {
             user = try await tokens.user(presenting: token)
         } catch {
-            if error.status == 401 || error.status == 403 { noteRefusal(session) }
+            if error.status == 401 || error.status == 403 {
+                noteRefusal(session)
+                _ = heard.withLock { $0[session]?.remove(token.hashValue) }
+            }
             throw SocialRefusal(error)
         }
+        if !wasGood { noteGood(token, session) }
         // Localparts of old may hold what no address does.
         guard let address = try? SocialAddress(parsing: user.text) else {
             throw .forbidden("The user's name cannot be an address")
@@ -116,6 +128,13 @@ public final class SocialCredentials: Sendable {
         return refusals.withLock { refusals in
             guard let past = refusals[session] else { return false }
             return past.count(at: instant) > Double(SocialCredentials.refusalBurst) - 1
+        }
+    }
+
+    private func noteGood(_ token: String, _ session: RPCSessionID) {
+        heard.withLock { heard in
+            guard heard[session, default: []].count < SocialCredentials.heardLimit else { return }
+            heard[session, default: []].insert(token.hashValue)
         }
     }
 
