@@ -83,6 +83,10 @@ extension BridgeReport {
         object["connections_limit"] = count(social.connectionsLimit)
         object["sessions"] = count(social.sessions)
         object["sessions_open"] = count(social.sessionsOpen)
+        if let credentials {
+            object["credentials_handed_over"] = count(credentials.handed)
+            object["credentials_in_file"] = count(credentials.filed)
+        }
         object["beating"] = count(counts.beating)
         object["heartbeats"] = count(tally.heartbeats)
         object["heartbeats_at_once"] = count(tally.promptHeartbeats)

@@ -22,6 +22,16 @@ extension BridgeReport {
             gauge("connections_limit", "The most connections that there may be.") { $0.social.connectionsLimit },
             gauge("sessions", "Users for whom a session is tried.") { $0.social.sessions },
             gauge("sessions_open", "Users whom the service takes.") { $0.social.sessionsOpen },
+            Metric(
+                "presenced_bridge_credentials", .gauge, "Users of whom there is a credential, by whence.",
+                reports.flatMap { report -> [Metric.Sample] in
+                    let service = Metric.Label("service", report.setting.service.rawValue)
+                    guard let credentials = report.credentials else { return [] }
+                    return [
+                        Metric.Sample(credentials.handed, [service, Metric.Label("source", "user")]),
+                        Metric.Sample(credentials.filed, [service, Metric.Label("source", "file")]),
+                    ]
+                }),
             gauge("beating", "Users in whose name heartbeats are sent.") { $0.counts.beating },
             counter("heartbeats", "Heartbeats ordered.") { $0.tally.heartbeats },
             counter("prompt_heartbeats", "Heartbeats ordered at once, for a change.") { $0.tally.promptHeartbeats },

@@ -70,7 +70,6 @@ struct SilentSide: SocialSide, MatrixSide {
         report.failures = ["unauthorized": 2, "unreachable": 1]
         return report
     }
-    func latestFailure(of address: SocialAddress) async -> String? { "unauthorized" }
 }
 
 /// Tokens are the names of users; `guest` is one.

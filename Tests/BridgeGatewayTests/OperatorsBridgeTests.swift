@@ -108,14 +108,15 @@ import Testing
         #expect(external["url"] == "wss://s.example:443/" && external["generation"] == "v2")
         #expect(external["links"] == 1 && external["members"] == 1 && external["connections_limit"] == 20)
         #expect(external["failures"] == ["unauthorized": 2, "unreachable": 1])
-        #expect(services.last?["url"] == nil)
+        #expect(services.last?["url"] == nil && services.last?["credentials_in_file"] == nil)
+        #expect(external["credentials_handed_over"] == 0 && external["credentials_in_file"] == 0)
         let text = String(
             decoding: MetricsText.write(BridgeReport.metrics(await bench.desk.reports())), as: UTF8.self)
         let lines = text.split(separator: "\n").map(String.init)
         #expect(lines.contains(#"presenced_bridge_links{service="external"} 1"#))
         #expect(lines.contains(#"presenced_bridge_failures_total{service="embedded",kind="unreachable"} 1"#))
         let types = lines.filter { $0.hasPrefix("# TYPE") }
-        #expect(types.count == 19 && Set(types).count == 19)
+        #expect(types.count == 20 && Set(types).count == 20)
     }
 
     @Test func `has a file, whose lines count less and go when they are gone`() async throws {

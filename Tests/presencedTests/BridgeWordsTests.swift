@@ -55,7 +55,8 @@ import Testing
                 [
                     "service": "external", "url": "wss://s.example:443/", "generation": "v1", "matrix": "presenced",
                     "since_ts": 80_000, "connections": 2, "connections_limit": 20, "sessions": 5, "sessions_open": 4,
-                    "members": 5, "links": 9, "ghosts": 3, "beating": 4, "heartbeats": 100, "heartbeats_at_once": 7,
+                    "credentials_handed_over": 3, "credentials_in_file": 2, "members": 5, "links": 9, "ghosts": 3,
+                    "beating": 4, "heartbeats": 100, "heartbeats_at_once": 7,
                     "heartbeats_taken": 99, "sightings": 50, "presented": 20, "echoes_suppressed": 11, "social_acts": 6,
                     "list_edits": 8, "conflicts": 1, "orders_failed": 2,
                     "failures": ["unauthorized": 3, "unreachable": 1], "latest_failure": "refused",
@@ -67,6 +68,7 @@ import Testing
                 "external wss://s.example:443/ (v1), Matrix by presenced, for 2m",
                 "  connections  2 of at most 20",
                 "  sessions     4 open of 5; 5 bridged of 9 linked users; 3 ghosts",
+                "  credentials  3 handed over, 2 in the file",
                 "  heartbeats   4 users; 100 sent, 7 of them at once; 99 taken",
                 "  to Matrix    50 told, 20 shown, 11 echoes suppressed",
                 "  friendships  6 acts there, 8 edits here, 1 conflicts",

@@ -39,6 +39,13 @@ public actor CredentialBook: SessionCredentials {
     public enum Form: Hashable, Sendable {
         case tokens
         case identities
+
+        fileprivate var kind: HandedCredential.Kind {
+            switch self {
+            case .tokens: .token
+            case .identities: .identity
+            }
+        }
     }
 
     /// Users whose wakes are not taken yet; past this the oldest are lost, and those users wait for their next attempt.
@@ -153,10 +160,38 @@ public actor CredentialBook: SessionCredentials {
         }
     }
 
-    /// Users who handed something over that may still be good, and users in the file.
-    public var counts: (handed: Int, filed: Int) {
+    /// Of how many users there are credentials; whom a login is for is not counted.
+    public var counts: Counts {
         let now = clock.now
-        return (handed.values.count { CredentialView($0, at: now).state == .good }, filed.count)
+        let own = handed.values.filter { $0.kind.form == form }
+        return Counts(handed: own.count { CredentialView($0, at: now).state == .good }, filed: filed.count)
+    }
+
+    /// Of how many users there are credentials.
+    public struct Counts: Hashable, Sendable {
+        /// Who handed one over that is good as far as it is known.
+        public var handed: Int
+        /// Who is in the operator's file.
+        public var filed: Int
+
+        /// Counts as given.
+        public init(handed: Int, filed: Int) {
+            self.handed = handed
+            self.filed = filed
+        }
+    }
+
+    /// Why no session can be opened for the user for want of a credential, as a kind of ``SocialSideReport/failures``;
+    /// `nil`: there is one, or may be.
+    public func lack(of user: UserID) -> String? {
+        let (own, line) = (handed[Slot(user: user, kind: form.kind)], filed[user])
+        if let own, CredentialView(own, at: clock.now).state == .good { return nil }
+        if form == .tokens {
+            if let line, refusedFiled[user] != line { return nil }
+            if login != nil { return nil }
+            return own == nil && line == nil ? "no_credential" : "unauthorized"
+        }
+        return own == nil ? "no_credential" : "unauthorized"
     }
 
     // MARK: Means
@@ -193,6 +228,16 @@ public actor CredentialBook: SessionCredentials {
     private func wake(_ user: UserID) {
         let all = listeners.withLock { $0.all.sorted { $0.key < $1.key }.map(\.value) }
         for listener in all { listener.yield(user) }
+    }
+}
+
+extension HandedCredential.Kind {
+    /// Of which services take it.
+    var form: CredentialBook.Form {
+        switch self {
+        case .token: .tokens
+        case .identity: .identities
+        }
     }
 }
 

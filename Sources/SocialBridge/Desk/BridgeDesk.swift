@@ -121,14 +121,18 @@ public struct BridgeReport: Hashable, Sendable {
     public var tally: BridgeEngine.Tally
     /// Sessions and connections.
     public var social: SocialSideReport
+    /// Of the external service.
+    public var credentials: CredentialBook.Counts?
 
     /// A report as given.
     public init(
-        setting: Setting, counts: BridgeEngine.Counts, tally: BridgeEngine.Tally, social: SocialSideReport
+        setting: Setting, counts: BridgeEngine.Counts, tally: BridgeEngine.Tally, social: SocialSideReport,
+        credentials: CredentialBook.Counts? = nil
     ) {
         self.setting = setting
         self.counts = counts
         self.tally = tally
         self.social = social
+        self.credentials = credentials
     }
 }

@@ -40,7 +40,8 @@ public struct RunningDesk: BridgeDesk {
             let (counts, tally) = await bridge.runtime.read { engine, _ in (engine.counts, engine.tally) }
             reports.append(
                 BridgeReport(
-                    setting: bridge.setting, counts: counts, tally: tally, social: await bridge.social.report()))
+                    setting: bridge.setting, counts: counts, tally: tally, social: await bridge.social.report(),
+                    credentials: bridge.setting.service == .external ? await book?.counts : nil))
         }
         return reports
     }
@@ -58,6 +59,9 @@ public struct RunningDesk: BridgeDesk {
             var failure: String?
             if !view.isOpen, let address = view.link?.address {
                 failure = await bridge.social.latestFailure(of: address)
+                if failure == nil, view.participates, bridge.setting.service == .external {
+                    failure = await book?.lack(of: user)
+                }
             }
             sessions.append(
                 BridgeAccount.Session(
@@ -179,15 +183,6 @@ private final class FiledLinks: Sendable {
         links.withLock { links in
             let (first, second) = (links.users[link.user], links.addresses[link.address])
             return first == second ? [first].compactMap(\.self) : [first, second].compactMap(\.self)
-        }
-    }
-}
-
-extension HandedCredential.Kind {
-    fileprivate var form: CredentialBook.Form {
-        switch self {
-        case .token: .tokens
-        case .identity: .identities
         }
     }
 }

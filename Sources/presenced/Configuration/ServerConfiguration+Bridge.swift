@@ -37,7 +37,7 @@ extension ServerConfiguration {
         var service = Service.off
         /// The external service.
         var url: WebSocketAddress?
-        /// PEM file of authorities that are trusted besides those of the system.
+        /// PEM file of authorities that are trusted there, in place of those of the system.
         var caFile: String?
         var generation = Generation.v1
         /// To the external service, at once.

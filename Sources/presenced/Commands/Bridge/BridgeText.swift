@@ -20,6 +20,7 @@ enum BridgeText {
             "  connections  \(count("connections")) of at most \(count("connections_limit"))",
             "  sessions     \(count("sessions_open")) open of \(count("sessions")); \(count("members")) bridged of "
                 + "\(count("links")) linked users; \(count("ghosts")) ghosts",
+            "  credentials  \(count("credentials_handed_over")) handed over, \(count("credentials_in_file")) in the file",
             "  heartbeats   \(count("beating")) users; \(count("heartbeats")) sent, \(count("heartbeats_at_once")) of them "
                 + "at once; \(count("heartbeats_taken")) taken",
             "  to Matrix    \(count("sightings")) told, \(count("presented")) shown, \(count("echoes_suppressed")) echoes "
@@ -27,6 +28,7 @@ enum BridgeText {
             "  friendships  \(count("social_acts")) acts there, \(count("list_edits")) edits here, \(count("conflicts")) "
                 + "conflicts",
         ]
+        if report["credentials_in_file"] == nil { lines.removeAll { $0.hasPrefix("  credentials") } }
         let kinds = (report["failures"]?.object?.members ?? []).map { "\($0.value.integer ?? 0) \($0.key)" }
         let failed = ["\(count("orders_failed")) orders"] + kinds
         lines.append("  failures     \(failed.joined(separator: ", "))")
