@@ -10,8 +10,11 @@ extension PresenceEngine {
         public var override: ChosenState?
         /// When the override ends; `nil`: it does not.
         public var overrideUntil: Instant?
-        /// What observers see.
+        /// What observers see, those on other servers at least.
         public var published: PublishedState
+        /// Since when observers here are told that nothing is known, as ``UnknownReason/socialSideLost``; `nil`: they are
+        /// told ``published``.
+        public var unknownSince: Instant?
         /// Devices that are connected.
         public var devices: Int
         /// Every connected device is idle.
@@ -50,7 +53,8 @@ extension PresenceEngine {
         let devices = record.devices.count { $0.isConnected(at: now, offlineAfter: limits.offlineAfter) }
         return LocalCondition(
             chosen: profiles[number].chosen, override: overrides[number]?.state,
-            overrideUntil: overrides[number]?.until, published: record.state, devices: devices,
+            overrideUntil: overrides[number]?.until, published: record.state,
+            unknownSince: record.loss == .shown ? losses[number]?.since : nil, devices: devices,
             isIdle: devices > 0 && record.isIdle, lastSeen: record.lastSeen == .epoch ? nil : record.lastSeen,
             nextLook: deadlines[number])
     }

@@ -51,6 +51,8 @@ extension PresenceEngine {
         /// What another server says of a user whom nobody here can see is kept this long, should the user come into a room:
         /// for a server that hears of rooms from elsewhere. Zero: not at all.
         public var earlyReportsKept: Duration = .zero
+        /// How local users are is told by ``Effect/localViewed(_:_:)``: for a bridge.
+        public var tellsLocalViews = false
         /// The longest explicit interest; a longer one is cut to this.
         public var interestLimit: Duration = .hours(1)
 
@@ -77,6 +79,8 @@ extension PresenceEngine {
         case started
         /// There is such a user here, whether they were ever seen or not.
         case userKnown(UserID)
+        /// The account of a local user was closed. What is to be taken back of it is said by other events.
+        case userClosed(UserID)
 
         // Devices of local users. Each of these is contact with the device.
 
@@ -96,6 +100,12 @@ extension PresenceEngine {
         case deviceReportWithdrawn(DeviceKey)
         /// A device lost its access token: it is gone at once, and its type forgotten.
         case deviceRevoked(DeviceKey)
+        /// Somebody who knows says how a device is: it is connected from then on, until they say otherwise, that it is
+        /// gone (``deviceRevoked(_:)``) or lost.
+        case deviceShown(DeviceKey, DeviceShowing)
+        /// Whoever knew of a device does not any more: it is gone, and whether its user is is not known. Until another
+        /// device comes, or it is said that this one is gone, a user without others is unknown to others.
+        case deviceLost(DeviceKey)
         /// A device began to listen for changes; unless it said not to touch presence it is connected until the stream
         /// is closed.
         case streamOpened(StreamID, DeviceKey, SetPresence)
@@ -106,6 +116,11 @@ extension PresenceEngine {
         /// A user asks to see someone. Again: a new note and pointer, and a new request if it was denied.
         case entryAdded(observer: UserID, observed: UserID, note: String?, acl: String?)
         case entryRemoved(observer: UserID, observed: UserID)
+        /// As ``entryAdded(observer:observed:note:acl:)`` among local users, said elsewhere: the one asked is asked whatever
+        /// the policy says, unless they block the observer. A pointer that is there stays.
+        case requestRelayed(observer: UserID, observed: UserID, note: String?)
+        /// A local user let another one see them elsewhere: so it is here, whether they asked here or not; a block stays.
+        case consentRelayed(observed: UserID, observer: UserID)
         case groupAdded(UserID, GroupName)
         case groupRenamed(UserID, GroupName, to: GroupName)
         case groupRemoved(UserID, GroupName)
@@ -152,6 +167,9 @@ extension PresenceEngine {
         case wake(StreamID)
         /// A local user is something else now, as other servers may see it.
         indirect case localPublished(UserID, Presence, Occasion)
+        /// A local user is something else now, as whoever goes by their devices may know: see
+        /// ``Configuration/tellsLocalViews``. Of each user that is known, from the start on.
+        indirect case localViewed(UserID, LocalView)
         /// A server hosts someone who may see this local user.
         indirect case audienceAdded(UserID, ServerName)
         /// As before the restart: nothing new for that server.

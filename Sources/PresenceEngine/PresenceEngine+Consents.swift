@@ -32,6 +32,15 @@ extension PresenceEngine {
         return hasRoomForRequest(related, from: server) ? .requested : .blocked
     }
 
+    /// Whether nothing but a policy speaks against asking a local user.
+    func mayBeAsked(_ target: Int, by watcher: Int) -> Bool {
+        guard users[target].isKnown else { return false }
+        let related = relations[target] ?? Relations()
+        if let consent = related.consent(for: watcher) { return consent.state != .blocked }
+        let open = related.consents.count { $0.stored.state != .blocked }
+        return open < configuration.consentsPerUser && hasRoomForRequest(related, from: server)
+    }
+
     /// One other server alone cannot fill up what waits for a user.
     private func hasRoomForRequest(_ related: Relations, from server: ServerName) -> Bool {
         let waiting = related.consents.filter { $0.stored.state == .requested }

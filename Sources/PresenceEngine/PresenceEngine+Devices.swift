@@ -30,6 +30,10 @@ extension PresenceEngine {
             touch(key, .active, at: now, into: &effects)
         case .deviceRevoked(let key):
             revoke(key, at: now, into: &effects)
+        case .deviceShown(let key, let showing):
+            show(key, as: showing, at: now, into: &effects)
+        case .deviceLost(let key):
+            lose(key, at: now, into: &effects)
         case .streamOpened(let stream, let key, let presence):
             open(stream, on: key, presence, at: now, into: &effects)
         case .streamClosed(let stream):
@@ -96,16 +100,21 @@ extension PresenceEngine {
 
     private mutating func revoke(_ key: DeviceKey, at now: Instant, into effects: inout [Effect]) {
         guard let number = number(of: key.user), users[number].isLocal else { return }
-        if let lease = users[number].devices.firstIndex(where: { $0.device == key.device }) {
-            // Who streams is seen until the end.
-            if users[number].devices[lease].openStreams > 0 { users[number].lastSeen = now }
-            if users[number].devices[lease].isLeading { users[number].isStale = true }
-            users[number].devices.remove(at: lease)
-        }
+        removeLease(of: key.device, number, at: now)
+        endLoss(of: number, if: key.device)
         endStreams(of: key.device, number, into: &effects)
         forgetType(of: key, into: &effects)
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
+    }
+
+    mutating func removeLease(of device: DeviceID, _ number: Int, at now: Instant) {
+        guard let lease = users[number].devices.firstIndex(where: { $0.device == device }) else { return }
+        // Who streams is seen until the end.
+        if users[number].devices[lease].isHeldOpen { users[number].lastSeen = now }
+        if users[number].devices[lease].isLeading { users[number].isStale = true }
+        users[number].devices.remove(at: lease)
+        setText(nil, of: device, number)
     }
 
     /// Notes contact with a device; a device not held yet begins with it.
@@ -124,6 +133,7 @@ extension PresenceEngine {
         if users[number].devices.count >= configuration.devicesPerUser { evictDevice(of: number, into: &effects) }
         var lease = DeviceLease(device: device, beginningWith: contact, at: now)
         lease.type = type(of: device, number)
+        endLoss(of: number)
         users[number].lastActive = max(users[number].lastActive, lease.lastActive)
         users[number].devices.append(lease)
         return users[number].devices.count - 1
@@ -134,12 +144,13 @@ extension PresenceEngine {
     private mutating func evictDevice(of number: Int, into effects: inout [Effect]) {
         let oldest = users[number].devices.indices.min {
             let (left, right) = (users[number].devices[$0], users[number].devices[$1])
-            let (leftStreams, rightStreams) = (left.openStreams > 0, right.openStreams > 0)
+            let (leftStreams, rightStreams) = (left.isHeldOpen, right.isHeldOpen)
             return leftStreams == rightStreams ? left.lastSeen < right.lastSeen : rightStreams
         }
         guard let oldest else { return }
         if users[number].devices[oldest].isLeading { users[number].isStale = true }
         let device = users[number].devices.remove(at: oldest).device
+        setText(nil, of: device, number)
         endStreams(of: device, number, into: &effects)
     }
 }

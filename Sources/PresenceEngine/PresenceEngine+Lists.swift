@@ -6,7 +6,14 @@ extension PresenceEngine {
         guard refusal(of: event) == nil else { return }
         switch event {
         case .entryAdded(let observer, let observed, let note, let acl):
-            addEntry(observer, observed, note: note, acl: acl, at: now, into: &effects)
+            addEntry(observer, observed, note: note, acl: acl, asksAnyway: false, at: now, into: &effects)
+        case .requestRelayed(let observer, let observed, let note):
+            let before = entry(of: observer, for: observed)
+            addEntry(
+                observer, observed, note: note ?? before?.note, acl: before?.acl, asksAnyway: true, at: now,
+                into: &effects)
+        case .consentRelayed(let observed, let observer):
+            grant(observed, observer, at: now, into: &effects)
         case .entryRemoved(let observer, let observed):
             removeEntry(observer, observed, into: &effects)
         case .requestAccepted(let observed, let observer):
@@ -25,7 +32,7 @@ extension PresenceEngine {
     }
 
     private mutating func addEntry(
-        _ observer: UserID, _ observed: UserID, note: String?, acl: String?, at now: Instant,
+        _ observer: UserID, _ observed: UserID, note: String?, acl: String?, asksAnyway: Bool, at now: Instant,
         into effects: inout [Effect]
     ) {
         let watcher = internLocal(observer)
@@ -44,7 +51,9 @@ extension PresenceEngine {
             }
         }
         setEntry(entry, watcher, target, into: &effects)
-        if before?.state != .accepted { ask(watcher, target, entry, at: now, into: &effects) }
+        if before?.state != .accepted {
+            ask(watcher, target, entry, anyway: asksAnyway, at: now, into: &effects)
+        }
         // Who wants to see someone lets themself be seen by them, if that is asked already.
         if configuration.grantsMutually, relations[watcher]?.consent(for: target)?.state == .requested {
             grant(observer, observed, at: now, into: &effects)
@@ -52,7 +61,8 @@ extension PresenceEngine {
     }
 
     private mutating func ask(
-        _ watcher: Int, _ target: Int, _ entry: StoredEntry, at now: Instant, into effects: inout [Effect]
+        _ watcher: Int, _ target: Int, _ entry: StoredEntry, anyway: Bool, at now: Instant,
+        into effects: inout [Effect]
     ) {
         let (observer, observed) = (profiles[watcher].id, profiles[target].id)
         guard users[target].isLocal else {
@@ -62,7 +72,8 @@ extension PresenceEngine {
                         .invite, observed: observed, observer: observer, request: entry.request, note: entry.note)))
             return
         }
-        switch decide(target, about: watcher, of: server) {
+        let decision = decide(target, about: watcher, of: server)
+        switch decision == .blocked && anyway && mayBeAsked(target, by: watcher) ? .requested : decision {
         case .granted: grant(observed, observer, at: now, into: &effects)
         case .blocked:
             moveEntry(watcher, target, to: .denied, at: now, into: &effects)
@@ -79,7 +90,7 @@ extension PresenceEngine {
         guard users[number].isLocal, users[number].hasRelations else { return }
         for entry in relations[number]?.entries ?? []
         where entry.stored.state == .pending && entry.stored.since == .epoch {
-            ask(number, entry.target, entry.stored, at: now, into: &effects)
+            ask(number, entry.target, entry.stored, anyway: false, at: now, into: &effects)
         }
     }
 

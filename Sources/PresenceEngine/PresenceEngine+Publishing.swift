@@ -15,9 +15,11 @@ extension PresenceEngine {
         if users[number].isAttentive != users[number].collectsArrivals { updateArrivals(of: number) }
         let before = users[number].state
         var differs = false
-        if outcome.state != before || users[number].isStale || outcome.leadChanged {
+        let isStale = users[number].isStale
+        if outcome.state != before || isStale || outcome.leadChanged {
             differs = show(outcome.state, of: number)
         }
+        if configuration.tellsLocalViews { noteView(of: number, isTextNew: isStale, into: &effects) }
         if differs { noteChange(number, into: &effects) }
         if differs || occasion != nil, hasAudience(number) {
             let told = occasion ?? (before == .offline && outcome.state != .offline ? .appeared : .changed)
@@ -38,10 +40,15 @@ extension PresenceEngine {
         let isFrozen = users[number].effective == .hidden && wasOffline
         let text: String? =
             isFrozen
-            ? profiles[number].shownText : users[number].effective == .hidden ? nil : effectiveText(of: number)
+            ? profiles[number].shownText : users[number].effective == .hidden ? nil : visibleText(of: number)
         let type = state == .offline ? nil : users[number].devices.first { $0.isLeading }?.type
+        let isLost = isLost(number, state)
         let differs =
             state != users[number].state || text != profiles[number].shownText || type != profiles[number].shownType
+            || isLost != (users[number].loss == .shown)
+        if users[number].loss != .none {
+            users[number].loss = isLost ? .shown : losses[number] == nil ? .none : .noted
+        }
         if state == .offline, !wasOffline { users[number].shownLastActive = users[number].lastActive }
         users[number].state = state
         profiles[number].shownText = text

@@ -145,7 +145,12 @@ extension PresenceEngine {
     public func knowledge(of user: UserID) -> Knowledge? { number(of: user).map { knowledge(of: $0) } }
 
     func knowledge(of number: Int) -> Knowledge {
-        if users[number].isLocal { return .known(presence(of: number)) }
+        if users[number].isLocal {
+            if users[number].loss == .shown, let loss = losses[number] {
+                return .unknown(.socialSideLost, since: loss.since)
+            }
+            return .known(presence(of: number))
+        }
         guard let remote = remotes[number] else { return .unknown(.neverHeard, since: .epoch) }
         if let presence = remote.presence { return .known(presence) }
         if let (reason, since) = remote.unknown { return .unknown(reason, since: since) }

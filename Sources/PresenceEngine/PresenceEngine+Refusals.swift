@@ -25,13 +25,15 @@ extension PresenceEngine {
     /// Why the event would be refused at this moment; `nil` if it would not, or cannot be.
     public func refusal(of event: Event) -> Refusal? {
         switch event {
-        case .entryAdded(let observer, let observed, _, _):
+        case .entryAdded(let observer, let observed, _, _), .requestRelayed(let observer, let observed, _):
             return refusal(addingEntryOf: observed, for: observer)
         case .requestAccepted(let observed, let observer), .requestDenied(let observed, let observer):
             switch consent(of: observed, for: observer)?.state {
             case .requested, .granted: return nil
             case .blocked, nil: return .noSuchRequest
             }
+        case .consentRelayed(let observed, let observer):
+            return refusal(relayingConsentOf: observed, for: observer)
         case .userBlocked(let observed, let observer):
             guard observed != observer else { return .oneself }
             guard consent(of: observed, for: observer)?.state != .blocked else { return nil }
@@ -70,6 +72,18 @@ extension PresenceEngine {
         guard entry(of: observer, for: observed) == nil else { return nil }
         let limit = configuration.listEntriesPerUser
         return relations(of: observer)?.entries.count ?? 0 >= limit ? .listFull(limit: limit) : nil
+    }
+
+    private func refusal(relayingConsentOf observed: UserID, for observer: UserID) -> Refusal? {
+        if observed == observer { return .oneself }
+        switch consent(of: observed, for: observer)?.state {
+        case .granted, .requested: return nil
+        case .blocked: return .noSuchRequest
+        case nil:
+            let open = relations(of: observed)?.consents.count { $0.stored.state != .blocked } ?? 0
+            let limit = configuration.consentsPerUser
+            return open >= limit ? .consentsFull(limit: limit) : nil
+        }
     }
 
     private func refusal(joining room: RoomID, _ user: UserID) -> Refusal? {

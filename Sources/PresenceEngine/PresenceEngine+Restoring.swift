@@ -58,11 +58,10 @@ extension PresenceEngine {
             users[number].hasTimers = override.until != nil
         }
         if status.isConnected, let device {
-            users[number].devices = [
-                DeviceLease(
-                    device: device, lastSeen: now, lastActive: users[number].lastActive,
-                    idleness: status.isIdle ? .byReport : .heldActive)
-            ]
+            var lease = DeviceLease(
+                device: device, lastSeen: now, lastActive: users[number].lastActive, isRestored: true)
+            lease.idleness = status.isIdle ? .byReport : .heldActive
+            users[number].devices = [lease]
         }
         // As others saw the user last, an override that ended meanwhile included; what is different now is a change.
         users[number].state = users[number].derive(at: now, limits).state

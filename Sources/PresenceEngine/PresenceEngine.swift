@@ -31,6 +31,9 @@ public struct PresenceEngine: Sendable {
     var interests: [Int: ExplicitInterest] = [:]
     var arrivals: [Int: Arrivals] = [:]
     var deviceTypes: [Int: [RememberedType]] = [:]
+    /// In the order in which they were said; of devices that are there, so no more than there may be of those.
+    var deviceTexts: [Int: [DeviceText]] = [:]
+    var losses: [Int: DeviceLoss] = [:]
 
     var rooms: [RoomRecord] = []
     var roomNumbers: [RoomID: Int] = [:]
@@ -67,7 +70,11 @@ public struct PresenceEngine: Sendable {
         case .started:
             start(at: now, into: &effects)
         case .userKnown(let user):
-            users[internLocal(user)].isKnown = true
+            let number = internLocal(user)
+            users[number].isKnown = true
+            if configuration.tellsLocalViews { noteView(of: number, isTextNew: false, into: &effects) }
+        case .userClosed(let user):
+            close(user, into: &effects)
         case .interestSet(let user, let scope, let until):
             setInterest(of: user, scope, until: until, at: now, into: &effects)
         case .remoteReported(let user, let presence, let goodUntil):
@@ -135,6 +142,8 @@ public struct PresenceEngine: Sendable {
         interests[number] = nil
         arrivals[number] = nil
         deviceTypes[number] = nil
+        deviceTexts[number] = nil
+        losses[number] = nil
         deadlines.set(number, to: nil)
         free.append(number)
     }

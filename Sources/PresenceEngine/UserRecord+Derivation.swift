@@ -43,7 +43,13 @@ extension UserRecord {
         var best = -1
         var bestIsIdle = true
         isIdle = true
+        var kinds: (own: Bool, world: Bool, restored: Bool) = (false, false, false)
         for place in devices.indices {
+            switch devices[place].kind {
+            case .own: kinds.own = true
+            case .world: kinds.world = true
+            case .restored: kinds.restored = true
+            }
             let isIdleHere = devices[place].isIdle(at: now, idleAfter: limits.idleAfter)
             if !isIdleHere {
                 isIdle = false
@@ -51,7 +57,7 @@ extension UserRecord {
                 let idle = devices[place].lastActive.millisecondsSinceEpoch + limits.idleAfter
                 if devices[place].idleness == .none, idle < next { next = idle }
             }
-            if devices[place].openStreams == 0 {
+            if !devices[place].isHeldOpen {
                 next = min(next, devices[place].lastSeen.millisecondsSinceEpoch + limits.offlineAfter)
             }
             let isBetter =
@@ -62,12 +68,20 @@ extension UserRecord {
                 bestIsIdle = isIdleHere
             }
         }
+        // Who was held visible by what before the last device went stays so as long as they are visible without one.
+        if kinds.own {
+            basis = .devices
+        } else if kinds.restored {
+            basis = .memory
+        } else if kinds.world {
+            basis = .world
+        }
         if leading < 0 { leading = best }
         let leadChanged = leading >= 0 && !devices[leading].isLeading
         if leadChanged { for place in devices.indices { devices[place].isLeading = place == leading } }
         if effective == .busy, !devices.isEmpty {
             // How long busy lasts counts from here, also after a crash: so it is looked at and saved now and then.
-            if devices.contains(where: { $0.openStreams > 0 }) { lastSeen = now }
+            if devices.contains(where: \.isHeldOpen) { lastSeen = now }
             next = min(next, max(savedSeen, now).millisecondsSinceEpoch + limits.activitySavedEvery)
         }
         if devices.isEmpty, effective == .busy, lastSeen != .epoch {

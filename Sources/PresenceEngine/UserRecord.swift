@@ -37,6 +37,20 @@ struct UserRecord: Sendable {
     var collectsArrivals = false
     /// There are ``Relations`` of the user.
     var hasRelations = false
+    /// What holds the user visible.
+    var basis = LocalView.Basis.memory
+    var loss = Loss.none
+    /// What was told last by ``PresenceEngine/Effect/localViewed(_:_:)``, but for the text; 0: nothing.
+    var viewMark: UInt8 = 0
+
+    /// Whether a device is gone of which nobody knows what became of it: see ``PresenceEngine/losses``.
+    enum Loss: Sendable {
+        case none
+        /// There is one, and others see what they would see anyway.
+        case noted
+        /// There is one, and the user is unknown to others for it.
+        case shown
+    }
 
     init(isLocal: Bool) { self.isLocal = isLocal }
 
@@ -63,6 +77,8 @@ struct Profile: Sendable {
     var shownText: String?
     /// What observers see.
     var shownType: DeviceType?
+    /// Of what was told by ``PresenceEngine/Effect/localViewed(_:_:)``.
+    var viewedText: String?
     /// Rises with what only the user's own clients are told.
     var revision: UInt64 = 0
 }
@@ -74,12 +90,21 @@ struct DeviceLease: Hashable, Sendable {
         /// A sync said so; a sync that says otherwise is activity.
         case bySync
         case byReport
-        /// From before a restart: not idle, however old the last activity is.
+        /// From before a restart, or said to be in use until it is said otherwise: not idle, however old the last
+        /// activity is.
         case heldActive
     }
 
+    enum Kind: Sendable {
+        case own
+        /// Of the type `world`.
+        case world
+        /// Stands for others of before a restart.
+        case restored
+    }
+
     let device: DeviceID
-    var type: DeviceType?
+    var type: DeviceType? { didSet { if kind != .restored { kind = type?.isWorld ?? false ? .world : .own } } }
     var lastSeen: Instant
     var lastActive: Instant
     /// Streams that hold the device connected.
@@ -87,9 +112,22 @@ struct DeviceLease: Hashable, Sendable {
     var idleness = Idleness.none
     /// The device whose type observers see.
     var isLeading = false
+    private(set) var kind = Kind.own
+    /// Somebody says that it is there, until they say otherwise.
+    var isHeld = false
+
+    init(device: DeviceID, lastSeen: Instant, lastActive: Instant, isRestored: Bool = false) {
+        self.device = device
+        self.lastSeen = lastSeen
+        self.lastActive = lastActive
+        if isRestored { kind = .restored }
+    }
+
+    /// Connected whatever the time.
+    var isHeldOpen: Bool { openStreams > 0 || isHeld }
 
     func isConnected(at now: Instant, offlineAfter: Int64) -> Bool {
-        openStreams > 0 || now.milliseconds(since: lastSeen) < offlineAfter
+        isHeldOpen || now.milliseconds(since: lastSeen) < offlineAfter
     }
 
     func isIdle(at now: Instant, idleAfter: Int64) -> Bool {

@@ -24,6 +24,9 @@ public struct DeviceType: Hashable, Comparable, Sendable {
         self.text = String(text)
     }
 
+    /// In the world of a social service, and not in front of a client of Matrix.
+    public var isWorld: Bool { text == "world" }
+
     /// The order of the texts.
     public static func < (left: DeviceType, right: DeviceType) -> Bool { left.text < right.text }
 }

@@ -87,6 +87,8 @@ public enum UnknownReason: String, Hashable, Sendable, CaseIterable {
     case notAsked = "not_asked"
     /// The user's server does not answer any more; what it said last may no longer hold.
     case serverSilent = "server_silent"
+    /// A local user who was seen through a social service alone, which does not say any more how they are.
+    case socialSideLost = "social_side_lost"
 }
 
 /// What this server can say of a user: a presence, or that it does not know.

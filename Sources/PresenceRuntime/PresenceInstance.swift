@@ -18,6 +18,8 @@ public struct PresenceInstance: Sendable {
         case wake(StreamID)
         indirect case send(OutgoingTransaction)
         indirect case save(Record)
+        /// For who listens to local users: see ``PresenceEngine/Effect/localViewed(_:_:)``.
+        indirect case localViewed(UserID, LocalView)
         /// For the operator: another server does not answer any more, or does again.
         case standingChanged(ServerName, FederationEngine.Standing)
     }
@@ -138,6 +140,7 @@ public struct PresenceInstance: Sendable {
             // Once a step: whoever is woken reads everything.
             if woken.insert(stream).inserted { effects.append(.wake(stream)) }
         case .save(let record): effects.append(.save(.presence(record)))
+        case .localViewed(let user, let view): effects.append(.localViewed(user, view))
         case .localPublished(let user, let presence, let occasion):
             tell(.localPublished(user, presence, PresenceInstance.urgency(of: occasion)), at: now)
         case .audienceAdded(let user, let server): tell(.audienceAdded(user, server), at: now)

@@ -10,6 +10,7 @@ public actor PresenceRuntime {
     private let journal: any Journal
     private let delivery: any TransactionDelivery
     private let boot: UInt64
+    private let listener: (any LocalUserListening)?
 
     private var wakes: [StreamID: AsyncStream<Void>.Continuation] = [:]
     private var streamCount: UInt64 = 0
@@ -18,16 +19,19 @@ public actor PresenceRuntime {
     private var isClosing = false
     private var isStopped = false
 
-    /// - Parameter boot: higher at every start; makes stream positions of an earlier run recognizable.
+    /// - Parameters:
+    ///   - boot: higher at every start; makes stream positions of an earlier run recognizable.
+    ///   - listener: hears of local users; how they are only if the engine tells so.
     public init(
         instance: PresenceInstance, clock: any PresenceClock, journal: any Journal,
-        delivery: any TransactionDelivery, boot: UInt64
+        delivery: any TransactionDelivery, boot: UInt64, listener: (any LocalUserListening)? = nil
     ) {
         self.instance = instance
         self.clock = clock
         self.journal = journal
         self.delivery = delivery
         self.boot = boot
+        self.listener = listener
     }
 
     /// Takes in what was saved, and starts.
@@ -72,13 +76,28 @@ public actor PresenceRuntime {
             switch effect {
             case .wake(let stream): wakes[stream]?.yield()
             case .save(let record): records.append(record)
+            case .localViewed(let user, let view): listener?.userViewed(user, as: view)
             case .send(let transaction): dispatch(transaction)
             case .standingChanged(let server, let standing):
                 delivery.standingChanged(of: server, to: standing)
             }
         }
         if !records.isEmpty { journal.append(records) }
+        if let listener { tell(listener, of: records) }
         rearm()
+    }
+
+    private func tell(_ listener: any LocalUserListening, of records: [PresenceInstance.Record]) {
+        for case .presence(let record) in records {
+            switch record {
+            case .entry(let observer, let observed, _), .entryRemoved(let observer, let observed):
+                listener.tieChanged(of: observer, with: observed)
+            case .consent(let observed, let observer, _), .consentRemoved(let observed, let observer):
+                listener.tieChanged(of: observed, with: observer)
+            case .listSettings(let user, _): listener.groupsChanged(of: user)
+            case .status, .deviceType, .deviceTypeRemoved, .member, .memberRemoved, .remote, .remoteRemoved: break
+            }
+        }
     }
 
     private func dispatch(_ transaction: OutgoingTransaction) {

@@ -1,4 +1,5 @@
 import FederationEngine
+import PresenceEngine
 import PresenceModel
 
 /// Tells the time on the one axis.
@@ -44,6 +45,18 @@ public protocol TransactionDelivery: Sendable {
 extension TransactionDelivery {
     /// Nobody is told.
     public func standingChanged(of server: ServerName, to standing: FederationEngine.Standing) {}
+}
+
+/// Hears of local users what a bridge goes by, as it happens and in that order. Everything returns at once.
+public protocol LocalUserListening: Sendable {
+    /// A local user is so now: see ``PresenceEngine/Effect/localViewed(_:_:)``.
+    func userViewed(_ user: UserID, as view: LocalView)
+
+    /// Something about what is between two users may be another: an entry, a consent, a block. One of them is local.
+    func tieChanged(of user: UserID, with other: UserID)
+
+    /// Groups or policies of a local user changed.
+    func groupsChanged(of user: UserID)
 }
 
 /// How a delivery ended.

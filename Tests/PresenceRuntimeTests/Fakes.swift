@@ -119,13 +119,14 @@ extension PresenceRuntime {
     static func started(
         clock: any PresenceClock = HandClock(), journal: any Journal = GatedJournal(),
         delivery: any TransactionDelivery = ScriptedDelivery(), boot: UInt64 = 1,
-        configuration: PresenceEngine.Configuration = PresenceEngine.Configuration()
+        configuration: PresenceEngine.Configuration = PresenceEngine.Configuration(),
+        listener: (any LocalUserListening)? = nil
     ) async throws -> PresenceRuntime {
         let instance = PresenceInstance(
             presence: PresenceEngine(server: try here(), configuration: configuration),
             federation: FederationEngine(server: try here(), boot: boot, seed: 1))
         let runtime = PresenceRuntime(
-            instance: instance, clock: clock, journal: journal, delivery: delivery, boot: boot)
+            instance: instance, clock: clock, journal: journal, delivery: delivery, boot: boot, listener: listener)
         await runtime.start(from: PresenceInstance.Snapshot())
         return runtime
     }

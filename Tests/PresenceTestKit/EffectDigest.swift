@@ -34,6 +34,8 @@ public struct EffectDigest: Hashable, Sendable {
             case .save(.federation(let record)):
                 mix(byte: 4)
                 mix(record)
+            // In this world nobody asks for it.
+            case .localViewed: mix(byte: 7)
             // No engine says so.
             case .save(.syncCursors), .save(.homeserver): mix(byte: 6)
             }

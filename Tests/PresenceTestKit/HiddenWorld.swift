@@ -130,7 +130,7 @@ public struct HiddenWorld: Sendable {
         switch effect {
         case .wake(let stream): stream.number < 1_000
         case .send, .standingChanged: true
-        case .save: false
+        case .save, .localViewed: false
         }
     }
 

@@ -10,6 +10,13 @@ struct ConditionWords {
     func sentences(_ condition: PresenceEngine.LocalCondition?) -> [Sentence] {
         guard let condition else { return [Sentence("no_such_user", "There is no user \(user) here.")] }
         var said = [Sentence("published_\(condition.published.rawValue)", published(condition))]
+        if let since = condition.unknownSince {
+            said.append(
+                Sentence(
+                    "unknown_\(UnknownReason.socialSideLost.rawValue)",
+                    "To users of this server \(user) is unknown since \(time.at(since)): they were seen through a social "
+                        + "service alone, which does not say any more how they are."))
+        }
         if let override = condition.override {
             let end = condition.overrideUntil.map { " until \(time.at($0))" } ?? ""
             said.append(
@@ -72,6 +79,8 @@ struct ConditionWords {
             "\(user) is unknown\(since): the promise of \(user.server) to tell of changes ran out and was not renewed."
         case .notAsked:
             "\(user) is unknown\(since): nobody here cared, so \(user.server) was told that it need not report."
+        case .socialSideLost:
+            "\(user) is unknown\(since): they were seen through a social service, which does not say any more how they are."
         case .serverSilent: "\(user) is unknown\(since): \(user.server) does not answer any more."
         }
     }

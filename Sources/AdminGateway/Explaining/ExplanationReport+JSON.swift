@@ -51,6 +51,8 @@ extension PresenceEngine.LocalCondition {
         fields([
             "chosen": .string(chosen.rawValue), "override": override.map { .string($0.rawValue) },
             "override_until_ts": overrideUntil?.json, "published": .string(published.rawValue),
+            "unknown": unknownSince.map { _ in .string(UnknownReason.socialSideLost.rawValue) },
+            "unknown_since_ts": unknownSince?.json,
             "devices": .integer(Int64(devices)), "idle": .bool(isIdle), "last_seen_ts": lastSeen?.json,
             "next_look_ts": nextLook?.json,
         ])

@@ -120,7 +120,7 @@ extension RoomCensus {
 
     /// Everything that makes a user be seen, or see: taken back.
     static func farewell(to user: UserID, _ engine: PresenceEngine, at now: Instant) -> [PresenceEngine.Event] {
-        var orders: [PresenceEngine.Event] = []
+        var orders: [PresenceEngine.Event] = [.userClosed(user)]
         for view in engine.devices(of: user, at: now) {
             orders.append(.deviceRevoked(DeviceKey(user: user, device: view.device)))
         }
