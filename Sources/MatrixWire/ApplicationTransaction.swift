@@ -1,6 +1,6 @@
 import PresenceModel
 
-/// The body of `PUT /_matrix/app/v1/transactions/{txnId}`, as far as membership and activity are concerned.
+/// The body of `PUT /_matrix/app/v1/transactions/{txnId}`, as far as membership, activity and presence are concerned.
 ///
 /// Spec: application service API, pushing events. What is read of an event is read without the rest of it: an event of
 /// any depth or oddity costs none of its neighbours.
@@ -9,8 +9,13 @@ public struct ApplicationTransaction: Hashable, Sendable {
     public var events: [ApplicationEvent] = []
     /// Who is typing, and who read something, as far as it is told.
     public var signs: [ActivitySign] = []
+    /// How users are, in the order of the events; at most ``presencesLimit``, the others are left out.
+    public var presences: [PresencePush] = []
     /// Events that were left out: without room, sender or type that could be read; and members without a state.
     public var malformedCount = 0
+
+    /// Homeservers send a hundred.
+    public static let presencesLimit = 10_000
 
     /// Nothing happened.
     public init() {}

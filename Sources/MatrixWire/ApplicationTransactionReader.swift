@@ -117,7 +117,7 @@ struct ApplicationTransactionReader {
         return isAutomatic
     }
 
-    // MARK: Typing and receipts
+    // MARK: Typing, receipts and presence
 
     private func readEphemeral(in range: Range<Int>, into transaction: inout ApplicationTransaction) {
         guard let parts = parts(of: range), let type = parts.type, let content = parts.content else { return }
@@ -128,7 +128,30 @@ struct ApplicationTransactionReader {
             }
         } else if skim.holds("\"m.receipt\"", at: type) {
             _ = skim.members(of: content) { _, receipts in readReceipts(in: receipts, into: &transaction) }
+        } else if skim.holds("\"m.presence\"", at: type), let sender = parts.sender.flatMap(skim.text),
+            let user = try? UserID(parsing: sender),
+            transaction.presences.count < ApplicationTransaction.presencesLimit,
+            let presence = presence(of: user, in: content)
+        {
+            transaction.presences.append(presence)
         }
+    }
+
+    /// `nil` without a state that is known.
+    private func presence(of user: UserID, in content: Range<Int>) -> PresencePush? {
+        var state: PublishedState?
+        var push = PresencePush(user: user, state: .offline, currentlyActive: false)
+        _ = skim.members(of: content) { key, value in
+            if skim.holds("presence", at: key) { state = skim.text(value).flatMap(PublishedState.init(wireValue:)) }
+            if skim.holds("status_msg", at: key) { push.statusText = skim.text(value).flatMap(StatusText.truncating) }
+            if skim.holds("last_active_ago", at: key) {
+                push.lastActiveAgoMilliseconds = skim.integer(value).map { max($0, 0) }
+            }
+            if skim.holds("currently_active", at: key) { push.currentlyActive = skim.isTrue(value) }
+        }
+        guard let state else { return nil }
+        push.state = state
+        return push
     }
 
     /// `{"m.read":{user:{"ts":…}}}`, of one event.

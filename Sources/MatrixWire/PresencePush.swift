@@ -32,6 +32,19 @@ public struct PresencePush: Hashable, Sendable {
 }
 
 extension PresencePush {
+    /// What a homeserver answers to a question for one user's presence, which does not name the user.
+    /// - Returns: `nil` without a known state.
+    public init?(decoding answer: JSONValue, of user: UserID) {
+        guard let content = answer.object, let word = content["presence"]?.string,
+            let state = PublishedState(wireValue: word)
+        else { return nil }
+        var decoded = Decoded(push: PresencePush(user: user, state: state, currentlyActive: false))
+        for member in content.members { decoded.take(member) }
+        self = decoded.push
+    }
+}
+
+extension PresencePush {
     /// A push taken from the wire.
     struct Decoded {
         var push: PresencePush

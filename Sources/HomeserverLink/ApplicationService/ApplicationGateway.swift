@@ -4,6 +4,12 @@ import MatrixHTTP
 import MatrixWire
 import PresenceRuntime
 
+/// Hears what the homeserver tells of its users' presence.
+public protocol PresenceHearing: Sendable {
+    /// In the order in which it was told. Returns at once: the homeserver waits.
+    func hear(_ presences: [PresencePush])
+}
+
 /// The endpoints that face the homeserver: it tells what happens, and asks whether we are there and whom we have.
 ///
 /// Spec: application service API. Both forms of a path are served: with `/_matrix/app/v1`, and as it was before that.
@@ -26,14 +32,19 @@ public struct ApplicationGateway: Sendable {
     let census: RoomCensus
     let configuration: Configuration
     let turns: TransactionTurns
+    let presences: (any PresenceHearing)?
     let logger: Logger
 
-    /// - Parameter registration: whose `hs_token` every request must bear.
+    /// - Parameters:
+    ///   - registration: whose `hs_token` every request must bear.
+    ///   - presences: hears of presence, where the homeserver has its own.
     public init(
-        registration: Registration, census: RoomCensus, configuration: Configuration = Configuration(), logger: Logger
+        registration: Registration, census: RoomCensus, presences: (any PresenceHearing)? = nil,
+        configuration: Configuration = Configuration(), logger: Logger
     ) {
         self.registration = registration
         self.census = census
+        self.presences = presences
         self.configuration = configuration
         self.logger = logger
         turns = TransactionTurns(limit: configuration.queueLimit, remembered: configuration.remembered)

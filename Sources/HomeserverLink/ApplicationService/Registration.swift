@@ -22,11 +22,59 @@ public struct Registration: Hashable, Sendable {
     public var senderLocalpart: String
     /// Patterns of users in whose name it may ask.
     public var userPatterns: [String]
+    /// Patterns of users that nobody but the service may make.
+    public var reservedUserPatterns: [String] = []
+
+    /// A registration as given, nothing checked.
+    public init(
+        id: String, url: String?, ownToken: String, homeserverToken: ApplicationToken, senderLocalpart: String,
+        userPatterns: [String], reservedUserPatterns: [String] = []
+    ) {
+        self.id = id
+        self.url = url
+        self.ownToken = ownToken
+        self.homeserverToken = homeserverToken
+        self.senderLocalpart = senderLocalpart
+        self.userPatterns = userPatterns
+        self.reservedUserPatterns = reservedUserPatterns
+    }
 
     /// The service's own user.
     /// - Throws: ``IdentifierError`` for a sender that no server could have.
     public func sender(at server: ServerName) throws(IdentifierError) -> UserID {
         try UserID(parsing: "@\(senderLocalpart):\(server)")
+    }
+}
+
+extension Registration {
+    /// Whether the service may ask in that user's name, as homeservers match patterns: from the beginning.
+    public func covers(_ user: UserID) -> Bool {
+        Registration.match(user, userPatterns + reservedUserPatterns)
+    }
+
+    /// What is wrong for a service that makes users whose localparts begin with `prefix`, and what would mend it; `nil`
+    /// if nothing is.
+    public func problem(ofUsersWith prefix: String, at server: ServerName) -> String? {
+        guard let user = try? UserID(parsing: "@\(prefix)0:\(server)") else {
+            return "'\(prefix)' cannot begin the name of a user"
+        }
+        if Registration.match(user, reservedUserPatterns) { return nil }
+        let what =
+            "make it anew with generate-registration (and move the old file away first), and restart the homeserver"
+        guard covers(user) else {
+            return "the registration has no users that begin with @\(prefix) in namespaces.users; \(what)"
+        }
+        return
+            "the registration does not reserve users that begin with @\(prefix): anybody may take such a name and be "
+            + "taken for a friend in the social service; \(what)"
+    }
+
+    private static func match(_ user: UserID, _ patterns: [String]) -> Bool {
+        patterns.contains { pattern in
+            guard let expression = try? NSRegularExpression(pattern: pattern) else { return false }
+            let whole = NSRange(user.text.startIndex..., in: user.text)
+            return expression.firstMatch(in: user.text, options: .anchored, range: whole) != nil
+        }
     }
 }
 

@@ -17,10 +17,15 @@ public enum RegistrationFile {
     static let limitBytes = 256 * 1024
 
     /// Writes a new registration with tokens of 32 random bytes each, readable by its owner alone.
-    /// - Parameter url: where the homeserver reaches presenced, without a path.
+    /// - Parameters:
+    ///   - url: where the homeserver reaches presenced, without a path.
+    ///   - ghostPrefix: how the localparts begin of users that are the service's own.
     /// - Throws: ``RegistrationError``, also where there is such a file already: it is left as it is.
-    public static func create(path: String, server: ServerName, url: String) throws(RegistrationError) {
-        let text = text(server: server, url: url, ownToken: randomToken(), homeserverToken: randomToken())
+    public static func create(
+        path: String, server: ServerName, url: String, ghostPrefix: String = "_social_"
+    ) throws(RegistrationError) {
+        let text = text(
+            server: server, url: url, ownToken: randomToken(), homeserverToken: randomToken(), ghostPrefix: ghostPrefix)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let reason =
@@ -38,10 +43,13 @@ public enum RegistrationFile {
         }
     }
 
-    static func text(server: ServerName, url: String, ownToken: String, homeserverToken: String) -> String {
+    static func text(
+        server: ServerName, url: String, ownToken: String, homeserverToken: String, ghostPrefix: String = "_social_"
+    ) -> String {
         // In single quotes YAML knows no escapes but the doubled quote, which neither a server name nor a token has.
         let name = server.text.replacing(/[.\[\]]/) { "\\\($0.output)" }
         let pattern = "@.*:\(name)"
+        let ghosts = "@\(ghostPrefix.replacing(/[.+]/) { "\\\($0.output)" }).*:\(name)"
         return """
             # presenced as an application service. The homeserver and presenced read this file; keep it secret.
             id: presenced
@@ -56,10 +64,14 @@ public enum RegistrationFile {
             de.sorunome.msc2409.push_ephemeral: true
             protocols: []
             namespaces:
-              # Never exclusive: that would make every user an application service's user, without push and password.
+              # Not exclusive: that would make every user an application service's user, without push and password.
               users:
                 - exclusive: false
                   regex: '\(pattern)'
+                # But for users whom nobody else may make: friends in a social service who have no account here
+                # (bridge.ghost_prefix).
+                - exclusive: true
+                  regex: '\(ghosts)'
               rooms:
                 - exclusive: false
                   regex: '.*'
@@ -114,7 +126,8 @@ private struct RegistrationReader {
         guard let namespaces = keys["namespaces"] as? [String: Any] else {
             throw fail("namespaces is missing, or is no section")
         }
-        let rooms = try patterns("rooms", in: namespaces)
+        let rooms = try patterns("rooms", in: namespaces).open
+        let users = try patterns("users", in: namespaces)
         guard rooms.contains(".*") else {
             throw fail("namespaces.rooms must hold the regex '.*': presenced needs to hear of every room")
         }
@@ -123,7 +136,7 @@ private struct RegistrationReader {
         }
         return Registration(
             id: try text("id"), url: try url(), ownToken: own, homeserverToken: homeserverToken,
-            senderLocalpart: sender, userPatterns: try patterns("users", in: namespaces))
+            senderLocalpart: sender, userPatterns: users.open, reservedUserPatterns: users.reserved)
     }
 
     private func fail(_ message: String) -> RegistrationError { RegistrationError(path: path, message: message) }
@@ -153,18 +166,32 @@ private struct RegistrationReader {
 
     private func isTrue(_ key: String) -> Bool { keys[key] as? Bool == true }
 
-    private func patterns(_ key: String, in namespaces: [String: Any]) throws(RegistrationError) -> [String] {
-        guard let value = namespaces[key], !(value is NSNull) else { return [] }
+    /// Names that begin so are nobody's but an application service's: with an underscore, or with at least three
+    /// characters that are given.
+    private static func isNarrow(_ regex: String) -> Bool {
+        guard regex.hasPrefix("@") else { return false }
+        let given = regex.dropFirst().prefix { $0.isLetter || $0.isNumber || "_-/\\".contains($0) }
+        return given.hasPrefix("_") || given.count >= 3
+    }
+
+    private func patterns(
+        _ key: String, in namespaces: [String: Any]
+    ) throws(RegistrationError) -> (open: [String], reserved: [String]) {
+        guard let value = namespaces[key], !(value is NSNull) else { return ([], []) }
         guard let entries = value as? [[String: Any]] else { throw fail("namespaces.\(key) must be a list") }
-        var patterns: [String] = []
+        var patterns: (open: [String], reserved: [String]) = ([], [])
         for entry in entries {
             guard let regex = entry["regex"] as? String else { throw fail("namespaces.\(key): an entry without regex") }
+            if key == "users", entry["exclusive"] as? Bool == true, RegistrationReader.isNarrow(regex) {
+                patterns.reserved.append(regex)
+                continue
+            }
             guard entry["exclusive"] as? Bool == false else {
                 throw fail(
                     "namespaces.\(key): exclusive must be false: what is there belongs to the homeserver's users, who could "
                         + "not log in by password any more")
             }
-            patterns.append(regex)
+            patterns.open.append(regex)
         }
         return patterns
     }

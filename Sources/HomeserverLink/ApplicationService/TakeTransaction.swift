@@ -17,7 +17,9 @@ extension ApplicationGateway {
                 "events of a transaction could not be read and were left out",
                 metadata: ["count": "\(transaction.malformedCount)"])
         }
-        let outcome = await turns.take(id) { [census] in
+        let outcome = await turns.take(id) { [census, presences] in
+            // Of a transaction that comes again because of the rest, it is no news.
+            if !transaction.presences.isEmpty { presences?.hear(transaction.presences) }
             do {
                 try await census.take(transaction)
                 return true

@@ -241,19 +241,26 @@ struct CensusBench: Sendable {
     }
 
     func ask(
-        _ method: String, _ path: String, _ body: String = "", token: String? = PretendHomeserver.homeserverToken
+        _ method: String, _ path: String, _ body: String = "", token: String? = PretendHomeserver.homeserverToken,
+        of other: ApplicationGateway? = nil
     ) async throws -> String {
         var fields: HTTPFields = [:]
         if let token { fields[.authorization] = "Bearer \(token)" }
         let head = HTTPRequest(
             method: try #require(HTTPRequest.Method(rawValue: method)), scheme: "http", authority: "x.org", path: path,
             headerFields: fields)
-        let answer = await gateway.routes.answer(
+        let answer = await (other ?? gateway).routes.answer(
             MatrixRequest(Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))))
         guard case .bytes(let buffer) = answer.body, answer.status != 200,
             let code = try? JSONParser.strict.parse(Array(buffer.readableBytesView)).value["errcode"]?.string
         else { return "\(answer.status)" }
         return "\(answer.status) \(code)"
+    }
+
+    /// Another one, which tells of presence.
+    func gateway(hearing presences: any PresenceHearing) -> ApplicationGateway {
+        ApplicationGateway(
+            registration: gateway.registration, census: census, presences: presences, logger: gateway.logger)
     }
 
     // MARK: What came of it

@@ -46,8 +46,32 @@ struct `A registration` {
         #expect(registration.ownToken.utf8.count == 64)
         #expect(!registration.homeserverToken.matches(registration.ownToken))
         #expect(registration.userPatterns == [#"@.*:x\.org:8448"#])
+        #expect(registration.reservedUserPatterns == [#"@_social_.*:x\.org:8448"#])
+        #expect(registration.problem(ofUsersWith: "_social_", at: server) == nil)
+        #expect(registration.problem(ofUsersWith: "_other_", at: server)?.contains("does not reserve") ?? false)
+        #expect(registration.covers(try UserID(parsing: "@anybody:x.org:8448")))
+        #expect(!registration.covers(try UserID(parsing: "@anybody:y.org")))
         #expect(try registration.sender(at: server).text == "@presenced:x.org:8448")
         #expect(!"\(registration)".contains(registration.ownToken))
+    }
+
+    @Test(arguments: [("_a.b+c_", #"@_a\.b\+c_.*:x\.org:8448"#), ("soc-", #"@soc-.*:x\.org:8448"#)])
+    func `reserves the users that the bridge makes`(prefix: String, pattern: String) throws {
+        defer { remove() }
+        try RegistrationFile.create(path: path, server: server, url: "http://127.0.0.1:8010", ghostPrefix: prefix)
+        let registration = try RegistrationFile.read(path)
+        #expect(registration.reservedUserPatterns == [pattern])
+        #expect(registration.problem(ofUsersWith: prefix, at: server) == nil)
+    }
+
+    @Test func `without the users that the bridge makes says what to do`() throws {
+        defer { remove() }
+        try RegistrationFile.create(path: path, server: server, url: "http://127.0.0.1:8010")
+        var registration = try RegistrationFile.read(path)
+        registration.reservedUserPatterns = []
+        registration.userPatterns = [#"@a.*"#]
+        let problem = try #require(registration.problem(ofUsersWith: "_social_", at: server))
+        #expect(problem.contains("has no users") && problem.contains("generate-registration"))
     }
 
     @Test func `is never made over one that is there`() throws {
@@ -82,7 +106,17 @@ struct `A registration` {
     @Test(arguments: [
         ("url: 'http://127.0.0.1:8010'", "url: null"), ("rate_limited: false", "rate_limited: true"),
         ("receive_ephemeral: true\n", ""), ("protocols: []", "org.example.other: [1]"),
-        ("users:\n    - exclusive: false\n      regex: '@.*:x\\.org:8448'", "users: []"),
+        (
+            """
+            users:
+                - exclusive: false
+                  regex: '@.*:x\\.org:8448'
+                # But for users whom nobody else may make: friends in a social service who have no account here
+                # (bridge.ghost_prefix).
+                - exclusive: true
+                  regex: '@_social_.*:x\\.org:8448'
+            """, "users: []"
+        ),
     ]) func `may say what is the homeserver's business`(old: String, new: String) throws {
         defer { remove() }
         #expect(try problem(old, new) == nil)
