@@ -149,8 +149,8 @@ let package = Package(
         .target(
             name: "SocialBridge",
             dependencies: [
-                "AuthChain", "BridgeEngine", "PresenceModel", "PresenceRuntime", "SocialClient", "SocialEngine",
-                "SocialService",
+                "AuthChain", "BridgeEngine", "HomeserverLink", "MatrixWire", "PresenceEngine", "PresenceModel",
+                "PresenceRuntime", "SocialClient", "SocialEngine", "SocialService",
             ],
             swiftSettings: strict),
 
@@ -282,8 +282,9 @@ let package = Package(
         tests(
             "SocialBridgeTests",
             [
-                "AuthChain", "BridgeEngine", "MatrixHTTP", "MatrixWire", "PresenceModel", "PresenceRuntime",
-                "SocialBridge", "SocialClient", "SocialEngine", "SocialService", "SocialTransport", "SocialWire",
+                "AuthChain", "BridgeEngine", "FederationEngine", "HomeserverLink", "MatrixHTTP", "MatrixWire",
+                "PresenceEngine", "PresenceModel", "PresenceRuntime", "SocialBridge", "SocialClient", "SocialEngine",
+                "SocialService", "SocialTransport", "SocialWire",
                 crypto, hummingbirdCore, logging, nioCore, nioPosix, swiftProtobuf,
             ]),
         tests(
