@@ -307,9 +307,10 @@ let package = Package(
         tests(
             "LiveTests",
             [
-                "FederationEngine", "FixtureReplay", "LoopbackTLS", "MatrixFederation", "MatrixWire", "PresenceModel",
-                "presence-lab", "presenced", "PresenceRuntime", "PresenceStore", "SocialClient", "SocialEngine",
-                "SocialService", "SocialTransport", "SocialWire", asyncHTTPClient, logging, nioCore,
+                "BridgeEngine", "FederationEngine", "FixtureReplay", "HomeserverLink", "LoopbackTLS",
+                "MatrixFederation", "MatrixHTTP", "MatrixWire", "PresenceEngine", "PresenceModel", "presence-lab",
+                "presenced", "PresenceRuntime", "PresenceStore", "SocialBridge", "SocialClient", "SocialEngine",
+                "SocialService", "SocialTransport", "SocialWire", asyncHTTPClient, hummingbirdCore, logging, nioCore,
                 nioFoundationCompat, nioHTTP1, nioPosix, nioSSL, swiftProtobuf,
             ]),
     ]
