@@ -65,13 +65,7 @@ extension BridgeEngine {
     private func visible(_ figure: Figure, withText: Bool) -> Showing {
         let state: PublishedState = figure.state == .away ? .unavailable : .online
         guard withText, let whereabouts = figure.whereabouts else { return .visible(state, statusText: nil) }
-        let text =
-            switch configuration.textForm {
-            case .oldClient: WhereaboutsText.oldClient(whereabouts)
-            case .readable: WhereaboutsText.readable(whereabouts)
-            case .nothing: String?.none
-            }
-        return .visible(state, statusText: text)
+        return .visible(state, statusText: configuration.textForm.text(of: whereabouts))
     }
 
     private mutating func put(

@@ -57,6 +57,17 @@ public enum WhereaboutsText {
     }
 }
 
+extension BridgeEngine.Configuration.TextForm {
+    /// What whereabouts become; `nil` where there is nothing to say.
+    public func text(of whereabouts: Whereabouts) -> String? {
+        switch self {
+        case .oldClient: WhereaboutsText.oldClient(whereabouts)
+        case .readable: WhereaboutsText.readable(whereabouts)
+        case .nothing: nil
+        }
+    }
+}
+
 /// Reads one text from its first byte to its last.
 private struct WhereaboutsReader {
     private var rest: Substring.UTF8View

@@ -197,7 +197,9 @@ import Testing
         let social = try #require(bench.server.social).runtime
         let (asked, ask) = AsyncStream.makeStream(of: UserID.self)
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
-        let linked = try LinkedUsers(server: ServerName(parsing: "localhost"), presence: bench.server.runtime) { user in
+        let linked = try LinkedUsers(
+            server: ServerName(parsing: "localhost"), presence: bench.server.runtime, textForm: .readable
+        ) { user in
             ask.yield(user)
             for await _ in answers { return true }
             return false
@@ -221,6 +223,39 @@ import Testing
         // Nobody acts upon notes any more: it is done when it is answered.
         try await LinkedPopulation(population: social, linked: linked).setPrivacy(of: dave, to: .hidden)
         #expect(try await bench.devices(of: "dave").isEmpty)
+        try await bench.stop()
+    }
+
+    @Test func `says in Matrix where users are, as far as their friends may know`() async throws {
+        let bench = try await Bench()
+        let social = try #require(bench.server.social).runtime
+        let runtime = bench.server.runtime
+        let (user, carol) = try (UserID(parsing: "@carol:localhost"), SocialAddress(parsing: "carol"))
+        let linked = LinkedUsers(server: user.server, presence: runtime, textForm: .readable) { _ in true }
+        let work = Task { await linked.run(with: social) }
+        @Sendable func text() async -> String? {
+            guard case .known(let presence)? = await runtime.read({ engine, _ in engine.knowledge(of: user) }) else {
+                return nil
+            }
+            return presence.statusText
+        }
+        linked.note(carol, isThere: true)
+        try await waits { try await bench.devices(of: "carol").count == 1 }
+        await linked.moved(carol, to: Whereabouts(realm: "main", parcel: .init(x: 1, y: -2)), in: social)
+        #expect(await text() == "1,-2 in main")
+        try await social.setPrivacy(of: carol, to: .stateOnly)
+        linked.reconsider(carol)
+        try await waits { await text() == nil }
+        await linked.moved(carol, to: Whereabouts(realm: "main", parcel: .init(x: 3, y: 4)), in: social)
+        #expect(await text() == nil)
+        try await social.setPrivacy(of: carol, to: .full)
+        linked.reconsider(carol)
+        try await waits { await text() == "3,4 in main" }
+        linked.note(carol, isThere: false)
+        try await waits { try await bench.devices(of: "carol").isEmpty }
+        #expect(await text() == nil)
+        work.cancel()
+        await work.value
         try await bench.stop()
     }
 

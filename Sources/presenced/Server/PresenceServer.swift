@@ -47,7 +47,7 @@ struct PresenceServer: Sendable {
         }
         let social = try await SocialParts(
             configuration, store: store, presence: runtime, concealment: concealment, tokens: authenticating,
-            homeserver: homeserver, clock: clock, logger: logger)
+            homeserver: homeserver, textForm: .nothing, clock: clock, logger: logger)
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
             social: social, bridge: nil, metrics: { store.tally.metrics }, clock: clock, logger: logger)

@@ -39,7 +39,7 @@ struct LinkedPopulation: SocialPopulation {
 
     func heartbeat(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async {
         await population.heartbeat(of: user, on: session, whereabouts: whereabouts)
-        if let whereabouts { await linked.moved(user, to: whereabouts) }
+        if let whereabouts { await linked.moved(user, to: whereabouts, in: population) }
     }
 
     func heartbeatAway(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async {

@@ -1,3 +1,5 @@
+import BridgeEngine
+import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 import SocialEngine
@@ -7,8 +9,9 @@ import Synchronization
 /// Users of Matrix who are in the social service: there, they have one more device, of type `world`.
 ///
 /// The user of an address `NAME` is `@NAME:server`, if the server has one. The device is connected while the user is in
-/// the social service, and gone at once when they left; it is in use while the user moves. Who is hidden in the social
-/// service has none: what friends there must not see must not show in Matrix either. Decision 27.
+/// the social service, and gone at once when they left; it is in use while the user moves, and its text says where they
+/// are, as far as friends there may know. Who is hidden in the social service has none: what friends there must not see
+/// must not show in Matrix either. Decisions 27 and 31.
 actor LinkedUsers {
     /// Users who are looked up at once; others wait.
     private static let lookUpsAtOnce = 16
@@ -20,6 +23,7 @@ actor LinkedUsers {
 
     private let server: ServerName
     private let presence: PresenceRuntime
+    private let textForm: BridgeEngine.Configuration.TextForm
     private let isUser: @Sendable (UserID) async -> Bool
     private var visits: [SocialAddress: Visit] = [:]
     /// Users who are in the social service, linked or not.
@@ -34,10 +38,16 @@ actor LinkedUsers {
     private static let device = try? DeviceID(parsing: "org.presenced.social")
     private static let world = try? DeviceType(parsing: "world")
 
-    /// - Parameter isUser: whether there is such a user of Matrix here; asked once for each visit.
-    init(server: ServerName, presence: PresenceRuntime, isUser: @escaping @Sendable (UserID) async -> Bool) {
+    /// - Parameters:
+    ///   - textForm: what whereabouts become in Matrix.
+    ///   - isUser: whether there is such a user of Matrix here; asked once for each visit.
+    init(
+        server: ServerName, presence: PresenceRuntime, textForm: BridgeEngine.Configuration.TextForm,
+        isUser: @escaping @Sendable (UserID) async -> Bool
+    ) {
         self.server = server
         self.presence = presence
+        self.textForm = textForm
         self.isUser = isUser
         (wakes, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -84,31 +94,36 @@ actor LinkedUsers {
     }
 
     /// A heartbeat said where the user is. Who is elsewhere than before does something.
-    func moved(_ user: SocialAddress, to whereabouts: Whereabouts) async {
-        guard var visit = visits[user], visit.whereabouts != whereabouts else { return }
-        let isFirst = visit.whereabouts == nil
-        visit.whereabouts = whereabouts
-        visits[user] = visit
-        if !isFirst { await presence.submit(.presence(.deviceActed(visit.key))) }
+    func moved(_ user: SocialAddress, to whereabouts: Whereabouts, in social: SocialRuntime) async {
+        guard visits[user].map({ $0.whereabouts != whereabouts }) ?? false else { return }
+        visits[user]?.whereabouts = whereabouts
+        let privacy = await social.privacy(of: user)
+        await show(user, privacy)
+    }
+
+    /// What the visit is to show, now.
+    private func show(_ address: SocialAddress, _ privacy: SocialPrivacy) async {
+        guard let visit = visits[address], privacy != .hidden, let world = LinkedUsers.world else { return }
+        let whereabouts = privacy == .full ? visit.whereabouts : nil
+        let text = whereabouts.flatMap(textForm.text(of:)).flatMap(StatusText.truncating)
+        await presence.submit(
+            .presence(.deviceShown(visit.key, DeviceShowing(type: world, use: .usedNow, text: text))))
     }
 
     private func follow(_ address: SocialAddress, _ isThere: Bool?, _ social: SocialRuntime) async {
         if isThere == true { there.insert(address) }
         if isThere == false { there.remove(address) }
-        guard there.contains(address), await social.privacy(of: address) != .hidden else {
-            return await end(address)
-        }
-        guard visits[address] == nil, let device = LinkedUsers.device, let world = LinkedUsers.world,
-            let user = user(of: address), await exists(user)
-        else { return }
+        let privacy = await social.privacy(of: address)
+        guard there.contains(address), privacy != .hidden else { return await end(address) }
+        guard visits[address] == nil else { return await show(address, privacy) }
+        guard let device = LinkedUsers.device, let user = user(of: address), await exists(user) else { return }
         opening[address] = []
         defer { for waiter in opening.removeValue(forKey: address) ?? [] { waiter.resume() } }
         // They may have chosen otherwise while they were looked up.
-        guard await social.privacy(of: address) != .hidden else { return }
-        let key = DeviceKey(user: user, device: device)
-        visits[address] = Visit(key: key)
-        _ = await presence.openSync(on: key, .online)
-        await presence.submit(.presence(.deviceReported(key, DeviceReport(idleness: .active, type: world))))
+        let privacyNow = await social.privacy(of: address)
+        guard privacyNow != .hidden else { return }
+        visits[address] = Visit(key: DeviceKey(user: user, device: device))
+        await show(address, privacyNow)
     }
 
     private func exists(_ user: UserID) async -> Bool {
@@ -118,7 +133,6 @@ actor LinkedUsers {
 
     private func end(_ address: SocialAddress) async {
         guard let visit = visits.removeValue(forKey: address) else { return }
-        // Ends what holds the device, too.
         await presence.submit(.presence(.deviceRevoked(visit.key)))
     }
 }

@@ -1,4 +1,5 @@
 import AdminGateway
+import BridgeEngine
 import ClientGateway
 import HomeserverLink
 import Logging
@@ -26,11 +27,12 @@ struct SocialParts: Sendable {
     /// - Parameters:
     ///   - concealment: hears of choices since before the presence runtime started.
     ///   - tokens: whose a Matrix token is.
+    ///   - textForm: what users' whereabouts become in Matrix.
     /// - Throws: ``StartFailure`` if what was saved cannot be read.
     init?(
         _ configuration: ServerConfiguration, store: PresenceStore, presence: PresenceRuntime,
         concealment: ConcealmentWatch, tokens: any Authenticating, homeserver: HomeserverParts?,
-        clock: AnchoredClock, logger: Logger
+        textForm: BridgeEngine.Configuration.TextForm, clock: AnchoredClock, logger: Logger
     ) async throws {
         guard configuration.social.enabled else { return nil }
         let process = UInt64.random(in: 1 ... .max)
@@ -41,7 +43,8 @@ struct SocialParts: Sendable {
             return RedisSharing(url, process: process, clock: clock, logger: logger, configuration: settings)
         }
         linked = LinkedUsers(
-            server: configuration.serverName, presence: presence, isUser: { await tokens.knows($0) })
+            server: configuration.serverName, presence: presence, textForm: textForm,
+            isUser: { await tokens.knows($0) })
         let outside = SocialSurroundings(linked: linked, rooms: rooms)
         var settings = configuration.socialConfiguration
         settings.makesRooms = rooms != nil
