@@ -3,7 +3,7 @@
     python beside_world.py DIR PLAN
 
 PLAN is a JSON file: `registration` (of the application service that B is to know), `nginx_conf` (the example to be
-used), `client` and `federation` (ports at which presenced will listen). Prints one line of JSON when the scene is set,
+used), `client` and `federation` (ports at which presenced will listen), `presence` (whether B has its own after all). Prints one line of JSON when the scene is set,
 or could not be, then waits until stdin ends or SIGTERM comes. B's port for other servers is nginx's; B's own listeners
 are plain HTTP behind it. Until presenced listens nginx sends everything to B.
 """
@@ -121,7 +121,7 @@ def set_scene(directory, a, b, nginx, plan, log):
     synapse_world.write_certificates(directory)
     nginx.start()
     a.start(directory, presence=True)
-    b.start(directory, presence=False)
+    b.start(directory, presence=plan.get("presence", False))
     for server in (a, b):
         wait_until(server.is_up, START_SECONDS, f"Synapse {server.name} is up")
     log.note("both are up")

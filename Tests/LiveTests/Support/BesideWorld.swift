@@ -10,8 +10,12 @@ struct BesideWorld: Sendable {
     let child: Child
     let description: JSONValue
     var settings: Presenced.Settings
+    /// The application service's registration, and where B reaches it.
+    let registration: String
+    let servicePort: Int
 
-    static func start(in scene: Scene) async throws -> BesideWorld {
+    /// - Parameter presence: B has its own, too.
+    static func start(in scene: Scene, presence: Bool = false) async throws -> BesideWorld {
         let python = try #require(LivePart.synapsePython)
         let ports = try Scene.freePorts(9)
         let folder = "\(scene.folder)/beside"
@@ -27,7 +31,7 @@ struct BesideWorld: Sendable {
         try await makeRegistration(settings, in: scene)
         let plan = """
             {"registration":"\(registration)","nginx_conf":"\(LivePart.root)/Config/nginx.conf",
-            "client":\(ports[5]),"federation":\(ports[6]),"ports":[\(ports[0..<5].map(String.init).joined(separator: ","))]}
+            "client":\(ports[5]),"federation":\(ports[6]),"presence":\(presence),"ports":[\(ports[0..<5].map(String.init).joined(separator: ","))]}
             """
         try plan.write(toFile: "\(folder)/plan.json", atomically: true, encoding: .utf8)
         let child = try Child(
@@ -35,7 +39,9 @@ struct BesideWorld: Sendable {
         let line = try await child.line(with: "\"ready\"", within: 180)
         let description = try JSONParser.lenient.parse(Array(line.utf8)).value
         guard description["ready"]?.bool == true else { throw Child.Failure(description: line) }
-        return BesideWorld(scene: scene, child: child, description: description, settings: settings)
+        return BesideWorld(
+            scene: scene, child: child, description: description, settings: settings, registration: registration,
+            servicePort: ports[8])
     }
 
     /// As an operator does, before the homeserver starts: with a configuration that does not name what is not there yet.
