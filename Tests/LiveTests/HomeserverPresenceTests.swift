@@ -74,7 +74,7 @@ struct `The bridge at a live homeserver with presence` {
             upstream = try Upstream(
                 Upstream.Configuration(origin: try HomeserverOrigin(parsing: world.ownURL)), group: group,
                 logger: logger)
-            let watch = LocalUserWatch()
+            let watch = LocalUserWatch(followers: 0)
             let runtime = PresenceRuntime(
                 instance: PresenceInstance(
                     presence: PresenceEngine(server: server),

@@ -28,7 +28,7 @@ final class SideBench: Sendable {
 
     let server: ServerName
     let runtime: PresenceRuntime
-    let watch = LocalUserWatch()
+    let watch = LocalUserWatch(followers: 0)
     let ears = Ears()
     let clock = AnchoredClock(wallMilliseconds: 1_700_000_000_000)
 

@@ -5,31 +5,41 @@ import Synchronization
 
 /// Hears of local users from the presence runtime, for every Matrix side that follows.
 public final class LocalUserWatch: LocalUserListening {
-    private let followers = Mutex<[LocalUserNews]>([])
-
-    /// Nobody follows yet.
-    public init() {}
-
-    /// All that happens from now on.
-    func follow() -> LocalUserNews {
-        let news = LocalUserNews()
-        followers.withLock { $0.append(news) }
-        return news
+    private struct State {
+        var followers: [LocalUserNews]
+        /// The first of ``followers`` that nobody reads yet.
+        var unclaimed = 0
     }
+
+    private let state: Mutex<State>
+
+    /// - Parameter followers: so many sides are told everything from now on, whenever they begin to follow.
+    public init(followers: Int) { state = Mutex(State(followers: (0..<followers).map { _ in LocalUserNews() })) }
+
+    /// All that happened since the beginning; of more sides than were expected, from now on.
+    func follow() -> LocalUserNews {
+        state.withLock { state in
+            if state.unclaimed == state.followers.count { state.followers.append(LocalUserNews()) }
+            defer { state.unclaimed += 1 }
+            return state.followers[state.unclaimed]
+        }
+    }
+
+    private var followers: [LocalUserNews] { state.withLock { $0.followers } }
 
     /// As ``LocalUserListening``.
     public func userViewed(_ user: UserID, as view: LocalView) {
-        for news in followers.withLock({ $0 }) { news.note(user, view) }
+        for news in followers { news.note(user, view) }
     }
 
     /// As ``LocalUserListening``.
     public func tieChanged(of user: UserID, with other: UserID) {
-        for news in followers.withLock({ $0 }) { news.noteTie(of: user, with: other) }
+        for news in followers { news.noteTie(of: user, with: other) }
     }
 
     /// As ``LocalUserListening``.
     public func groupsChanged(of user: UserID) {
-        for news in followers.withLock({ $0 }) { news.noteGroups(of: user) }
+        for news in followers { news.noteGroups(of: user) }
     }
 }
 

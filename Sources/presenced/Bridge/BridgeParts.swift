@@ -20,7 +20,7 @@ struct BridgeParts: Sendable {
 
     let desk: RunningDesk
     let gateway: BridgeGateway
-    private let runtimes: [BridgeRuntime]
+    private let runtimes: [(service: BridgeDestination, runtime: BridgeRuntime)]
     private let files: BridgeFiles
 
     /// `nil` where there is no bridge to an external service.
@@ -50,7 +50,7 @@ struct BridgeParts: Sendable {
     ) async throws {
         guard !sides.isEmpty else { return nil }
         var bridges: [RunningDesk.Bridge] = []
-        var runtimes: [BridgeRuntime] = []
+        var runtimes: [(service: BridgeDestination, runtime: BridgeRuntime)] = []
         for side in sides {
             let service = side.service
             let rows = store.bridge(service)
@@ -64,7 +64,7 @@ struct BridgeParts: Sendable {
                 clock: clock, journal: rows, social: side.social, matrix: side.matrix
             ) { word in BridgeLogLine(word, service: service).write(to: logger) }
             await runtime.start(from: saved)
-            runtimes.append(runtime)
+            runtimes.append((service, runtime))
             bridges.append(
                 RunningDesk.Bridge(
                     setting: configuration.bridgeSetting(for: service, since: clock.now), runtime: runtime,
@@ -82,15 +82,18 @@ struct BridgeParts: Sendable {
     /// What goes on beside the listeners, until it is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            for runtime in runtimes { group.addTask { await runtime.run() } }
+            for (_, runtime) in runtimes { group.addTask { await runtime.run() } }
             group.addTask { await files.follow() }
         }
     }
 
     /// Nothing is decided any more; returns when nothing is being written. To be called before the store is closed.
     func stop() async {
-        for runtime in runtimes { await runtime.stop() }
+        for (_, runtime) in runtimes { await runtime.stop() }
     }
+
+    /// `nil`: there is no bridge to it.
+    func runtime(of service: BridgeDestination) -> BridgeRuntime? { runtimes.first { $0.service == service }?.runtime }
 
     /// For the operator's metrics.
     var metrics: [Metric] {

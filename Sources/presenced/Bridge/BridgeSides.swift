@@ -128,11 +128,12 @@ struct BridgeBuilder {
                 ApplicationServiceUsers(registration: $0.registration, homeserver: homeserver.upstream)
             }
         }
-        let ghosts: any GhostMaking = users.map { users in
-            HomeserverGhosts(users: users) { [profiles] address in
-                profiles.profile(of: address).map { GhostProfile(name: $0.name, picture: $0.pictureURL) }
-            }
-        } ?? GhostsWithoutAccounts()
+        let ghosts: any GhostMaking =
+            users.map { users in
+                HomeserverGhosts(users: users) { [profiles] address in
+                    profiles.profile(of: address).map { GhostProfile(name: $0.name, picture: $0.pictureURL) }
+                }
+            } ?? GhostsWithoutAccounts()
         // Whoever is in our own world is shown in it already, by whoever runs it.
         let showsWorld = service == .external
         guard let users, !hearing.inboxes.isEmpty else {

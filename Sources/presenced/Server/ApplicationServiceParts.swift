@@ -11,7 +11,7 @@ struct ApplicationServiceParts: Sendable {
 
     init?(
         _ configuration: ServerConfiguration, upstream: Upstream, runtime: PresenceRuntime, journal: any Journal,
-        saved: HomeserverSnapshot, clock: AnchoredClock, logger: Logger
+        saved: HomeserverSnapshot, presences: (any PresenceHearing)?, clock: AnchoredClock, logger: Logger
     ) throws {
         let service = configuration.homeserver.applicationService
         guard let path = service.registration else { return nil }
@@ -38,7 +38,8 @@ struct ApplicationServiceParts: Sendable {
         census = RoomCensus(
             server: configuration.serverName, registration: registration, homeserver: upstream, runtime: runtime,
             journal: journal, saved: saved, configuration: settings, clock: clock, logger: logger)
-        gateway = ApplicationGateway(registration: registration, census: census, logger: logger)
+        gateway = ApplicationGateway(
+            registration: registration, census: census, presences: presences, logger: logger)
     }
 
     private static func readAdminToken(_ path: String) throws -> String {

@@ -23,11 +23,14 @@ struct HomeserverParts: Sendable {
     private let logins: LoginAnswers
 
     /// `nil` where presenced runs by itself.
-    /// - Parameter snapshot: what an earlier run left.
+    /// - Parameters:
+    ///   - snapshot: what an earlier run left.
+    ///   - presences: hears what the homeserver tells of presence.
     /// - Throws: ``StartFailure``.
     init?(
         _ configuration: ServerConfiguration, runtime: PresenceRuntime, journal: any Journal,
-        from snapshot: PresenceInstance.Snapshot, clock: AnchoredClock, logger: Logger
+        from snapshot: PresenceInstance.Snapshot, presences: (any PresenceHearing)?, clock: AnchoredClock,
+        logger: Logger
     ) throws {
         let homeserver = configuration.homeserver
         guard let url = homeserver.url else { return nil }
@@ -52,7 +55,7 @@ struct HomeserverParts: Sendable {
             clock: clock, logger: logger)
         applicationService = try ApplicationServiceParts(
             configuration, upstream: upstream, runtime: runtime, journal: journal, saved: snapshot.homeserver,
-            clock: clock, logger: logger)
+            presences: presences, clock: clock, logger: logger)
         self.runtime = runtime
         self.journal = journal
         self.clock = clock

@@ -19,6 +19,8 @@ struct PresenceServer: Sendable {
     let listeners: Listeners
     /// `nil` where the social service is switched off.
     let social: SocialParts?
+    /// `nil` where the bridge is switched off.
+    let bridge: BridgeParts?
     private let store: PresenceStore
     private let federation: FederationParts?
     private let homeserver: HomeserverParts?
@@ -35,24 +37,36 @@ struct PresenceServer: Sendable {
         let sender = configuration.federation.send ? federation?.sender : nil
         let concealment = ConcealmentWatch(
             store, of: configuration.serverName, from: snapshot.presence.statuses)
+        let hearing = BridgeHearing(configuration)
         let runtime = PresenceRuntime(
             instance: configuration.instance(boot: boot, seed: UInt64.random(in: 0 ... .max)), clock: clock,
-            journal: configuration.social.enabled ? concealment : store, delivery: sender ?? NoDelivery(), boot: boot)
+            journal: configuration.social.enabled ? concealment : store, delivery: sender ?? NoDelivery(), boot: boot,
+            listener: hearing?.watch)
         await runtime.start(from: snapshot)
         let homeserver = try HomeserverParts(
-            configuration, runtime: runtime, journal: store, from: snapshot, clock: clock, logger: logger)
+            configuration, runtime: runtime, journal: store, from: snapshot, presences: hearing?.presences,
+            clock: clock, logger: logger)
         if let tokens { await introduceUsers(of: tokens, to: runtime, configuration, logger) }
         guard let authenticating: any Authenticating = homeserver?.tokens ?? tokens else {
             preconditionFailure("tokens are known to a file or to a homeserver")
         }
         let social = try await SocialParts(
             configuration, store: store, presence: runtime, concealment: concealment, tokens: authenticating,
-            homeserver: homeserver, textForm: .nothing, clock: clock, logger: logger)
+            homeserver: homeserver, textForm: configuration.bridge.statusText, clock: clock, logger: logger)
+        var bridge: BridgeParts?
+        if let hearing {
+            bridge = try await BridgeBuilder(
+                configuration, hearing: hearing, store: store, presence: runtime, homeserver: homeserver,
+                social: social, clock: clock, logger: logger
+            ).build(tokens: authenticating)
+        }
         let listeners = try Listeners(
             configuration, runtime: runtime, tokens: authenticating, homeserver: homeserver, federation: federation,
-            social: social, bridge: nil, metrics: { store.tally.metrics }, clock: clock, logger: logger)
+            social: social, bridge: bridge,
+            metrics: { [bridge] in store.tally.metrics + (await bridge?.metrics ?? []) }, clock: clock, logger: logger)
         return PresenceServer(
             configuration: configuration, runtime: runtime, tokens: tokens, listeners: listeners, social: social,
+            bridge: bridge,
             store: store, federation: federation, homeserver: homeserver, logger: logger)
     }
 
@@ -96,8 +110,9 @@ struct PresenceServer: Sendable {
     /// In the order of their start; they stop in the reverse order: streams, listeners, and last the engines.
     private var services: [any Service] {
         var services: [any Service] = [
-            Part { [runtime, store, federation, homeserver, social] in
+            Part { [runtime, store, federation, homeserver, social, bridge] in
                 try? await gracefulShutdown()
+                await bridge?.stop()
                 await social?.runtime.stop()
                 try await runtime.stop()
                 try await store.close()
@@ -117,6 +132,13 @@ struct PresenceServer: Sendable {
             services.append(
                 Part {
                     await cancelWhenGracefulShutdown { await social.run() }
+                    try? await gracefulShutdown()
+                })
+        }
+        if let bridge {
+            services.append(
+                Part {
+                    await cancelWhenGracefulShutdown { await bridge.run() }
                     try? await gracefulShutdown()
                 })
         }

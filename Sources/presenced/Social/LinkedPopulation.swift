@@ -44,7 +44,7 @@ struct LinkedPopulation: SocialPopulation {
 
     func heartbeatAway(of user: SocialAddress, on session: SocialSessionID, whereabouts: Whereabouts?) async {
         await population.heartbeatAway(of: user, on: session, whereabouts: whereabouts)
-        if let whereabouts { await linked.moved(user, to: whereabouts) }
+        if let whereabouts { await linked.moved(user, to: whereabouts, in: population) }
     }
 
     func leave(of user: SocialAddress, on session: SocialSessionID) async {
