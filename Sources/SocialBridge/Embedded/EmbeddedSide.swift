@@ -29,6 +29,11 @@ public struct EmbeddedSide: SocialSide {
 
     /// How it stands.
     public func report() async -> SocialSideReport { await sessions.report() }
+
+    /// The kind of what went wrong last, also while the session is open again.
+    public func latestFailure(of address: SocialAddress) async -> String? {
+        await sessions.latestFailure(of: address)
+    }
 }
 
 /// No service that takes any.

@@ -30,6 +30,11 @@ public final class BridgedSessions: SocialSide {
         return report
     }
 
+    /// The kind of what went wrong last, also while the session is open again.
+    public func latestFailure(of address: SocialAddress) async -> String? {
+        tally.latestFailure(of: address)?.rawValue
+    }
+
     /// Works until it is cancelled; once.
     public func run(telling ears: any BridgeEars) async {
         let book = SessionBook(
@@ -98,6 +103,7 @@ private actor SessionBook {
         Task {
             await driver.finished()
             if leaving[driver.address] === driver { leaving[driver.address] = nil }
+            if drivers[driver.address] == nil { shared.tally.forget(driver.address) }
         }
     }
 }

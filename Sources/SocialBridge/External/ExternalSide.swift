@@ -1,3 +1,5 @@
+import SocialEngine
+
 /// The social side where the service is elsewhere: a session for each linked user, over connections that they share or
 /// have each their own.
 public struct ExternalSide: SocialSide {
@@ -16,4 +18,9 @@ public struct ExternalSide: SocialSide {
 
     /// How it stands.
     public func report() async -> SocialSideReport { await sessions.report() }
+
+    /// The kind of what went wrong last, also while the session is open again.
+    public func latestFailure(of address: SocialAddress) async -> String? {
+        await sessions.latestFailure(of: address)
+    }
 }

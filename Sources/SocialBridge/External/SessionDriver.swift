@@ -133,7 +133,7 @@ actor SessionDriver {
             let began = ContinuousClock.now
             let failure = await live()
             guard !Task.isCancelled else { break }
-            shared.tally.note(failure)
+            shared.tally.note(failure, of: address)
             if ContinuousClock.now - began > shared.pauses.settledAfter { failures = 0 }
             failures += 1
             if wakes == wakesBefore || !failure.kind.isOfCredentials {
@@ -189,7 +189,8 @@ actor SessionDriver {
             }
         }
         if await !shared.seats.takeAtOnce() {
-            shared.tally.note(BridgedSessionError(.connectionsFull, "it waits for a connection of its own"))
+            shared.tally.note(
+                BridgedSessionError(.connectionsFull, "it waits for a connection of its own"), of: address)
             guard await shared.seats.take() else { throw BridgedSessionError(.lost, "cancelled") }
         }
         do throws(BridgedSessionError) {
