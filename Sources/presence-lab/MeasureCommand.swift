@@ -57,7 +57,7 @@ struct MeasureCommand: AsyncParsableCommand {
     @Flag(help: "Bridged users: what the bridge takes, and how long changes are under way.")
     var bridge = false
 
-    @Option(help: "With --bridge: linked users, 5000 to 50000.")
+    @Option(help: "With --bridge: linked users, 200 to 50000.")
     var bridgeUsers = 10_000
 
     @Option(help: "How long each of them runs, 1 to 600.")
@@ -87,8 +87,8 @@ struct MeasureCommand: AsyncParsableCommand {
             throw ValidationError("--syncs-requests must be 10 to 1000000")
         }
         guard (100...50_000).contains(socialUsers) else { throw ValidationError("--social-users must be 100 to 50000") }
-        guard (5000...50_000).contains(bridgeUsers) else {
-            throw ValidationError("--bridge-users must be 5000 to 50000")
+        guard (200...50_000).contains(bridgeUsers) else {
+            throw ValidationError("--bridge-users must be 200 to 50000")
         }
         guard (1...64).contains(pipeline) else { throw ValidationError("--pipeline must be 1 to 64") }
     }
@@ -141,7 +141,7 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         if bridge || all {
             let load = BridgeLoad(presenced: executable, users: bridgeUsers, seconds: max(seconds, 60))
-            for measurement in try await load.measure() { report(measurement) }
+            try await load.measure(report)
         }
         guard json else { return }
         let document: JSONValue = [

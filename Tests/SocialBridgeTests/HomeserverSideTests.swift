@@ -120,6 +120,18 @@ import Testing
         try await bench.bench.hears(.listRead(bench.alice, [:]))
     }
 
+    @Test func `asks now and then how linked users are, for what was told to nobody`() async throws {
+        let bench = try await Bench {
+            $0.looksAfter = [.milliseconds(20)]
+            $0.reviewEvery = .milliseconds(5)
+        }
+        bench.homeserver.state.withLock { $0.presences["@alice:x.org"] = #"{"presence":"online"}"# }
+        bench.side.carryOut(.readList(bench.alice))
+        try await bench.bench.hears(.matrixReported(bench.alice, .visible(.online, statusText: nil, .untold)))
+        bench.homeserver.state.withLock { $0.presences["@alice:x.org"] = #"{"presence":"offline"}"# }
+        try await bench.bench.hears(.matrixReported(bench.alice, .visible(.offline, statusText: nil, .untold)))
+    }
+
     @Test func `puts what is to be shown, with the user's own text before its own`() async throws {
         let bench = try await Bench()
         bench.side.carryOut(.present(bench.alice, .visible(.online, statusText: "1,2"), as: .world))

@@ -1,5 +1,4 @@
 import BridgeEngine
-import NIOPosix
 import PresenceModel
 import PresenceRuntime
 import SocialBridge
@@ -111,15 +110,4 @@ extension ListeningSide: SocialSide where Order == SocialOrder {
 extension ListeningSide: MatrixSide where Order == MatrixOrder {
     func carryOut(_ order: MatrixOrder) { take(order) }
     func run(telling ears: any BridgeEars) async {}
-}
-
-/// Looks every few milliseconds; whether it came to hold before the deadline.
-func comes(_ condition: () async -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < deadline {
-        if await condition() { return true }
-        let loop = MultiThreadedEventLoopGroup.singleton.any()
-        try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
-    }
-    return await condition()
 }

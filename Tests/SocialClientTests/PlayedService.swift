@@ -42,9 +42,12 @@ final class PlayedService: Sendable {
     var connections: Int { rpc.counts.connections }
 
     /// Returns when no connection stands any more; throws at the deadline.
-    func isDeserted() async throws {
+    func isDeserted() async throws { try await PlayedService.comes { connections == 0 } }
+
+    /// Returns when the condition holds; throws at the deadline.
+    static func comes(_ condition: () async -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(30)
-        while connections > 0 {
+        while await !condition() {
             guard ContinuousClock.now < deadline else { throw CancellationError() }
             let loop = MultiThreadedEventLoopGroup.singleton.any()
             try await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()

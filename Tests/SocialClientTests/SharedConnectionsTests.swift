@@ -48,11 +48,11 @@ import Testing
         await clients[0].close()
         #expect(pool.userCount == 3 && service.connections == 2)
         await clients[1].close()
-        while service.connections == 2 { await Task.yield() }
+        try await PlayedService.comes { service.connections == 1 }
         #expect(try await clients[2].heartbeat(nil) != nil)
         // Who forgets a client gives its seat back.
         clients = []
-        while pool.userCount > 0 { await Task.yield() }
+        try await PlayedService.comes { pool.userCount == 0 }
         try await service.isDeserted()
         let late = try client(pool)
         try await late.connect()
@@ -67,7 +67,7 @@ import Testing
         await #expect(throws: SocialClientError.self) { try await client.heartbeat(nil) }
         try await client.connect()
         await service.leave()
-        while await client.isConnected { await Task.yield() }
+        try await PlayedService.comes { await !client.isConnected }
         let waiting = Task { try await client.connect() }
         var failures = pool.failures.makeAsyncIterator()
         for _ in 0..<3 { #expect(await failures.next()?.code == .unreachable) }

@@ -13,19 +13,22 @@ import Yams
 
 /// The file that the homeserver and presenced read.
 public enum RegistrationFile {
+    /// How users begin who are the service's own where nothing else is said.
+    public static let ghostPrefixes = ["_social_", "_world_"]
     /// A longer file is none of ours.
     static let limitBytes = 256 * 1024
 
     /// Writes a new registration with tokens of 32 random bytes each, readable by its owner alone.
     /// - Parameters:
     ///   - url: where the homeserver reaches presenced, without a path.
-    ///   - ghostPrefix: how the localparts begin of users that are the service's own.
+    ///   - ghostPrefixes: how the localparts begin of users that are the service's own.
     /// - Throws: ``RegistrationError``, also where there is such a file already: it is left as it is.
     public static func create(
-        path: String, server: ServerName, url: String, ghostPrefix: String = "_social_"
+        path: String, server: ServerName, url: String, ghostPrefixes: [String] = RegistrationFile.ghostPrefixes
     ) throws(RegistrationError) {
         let text = text(
-            server: server, url: url, ownToken: randomToken(), homeserverToken: randomToken(), ghostPrefix: ghostPrefix)
+            server: server, url: url, ownToken: randomToken(), homeserverToken: randomToken(),
+            ghostPrefixes: ghostPrefixes)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let reason =
@@ -44,12 +47,18 @@ public enum RegistrationFile {
     }
 
     static func text(
-        server: ServerName, url: String, ownToken: String, homeserverToken: String, ghostPrefix: String = "_social_"
+        server: ServerName, url: String, ownToken: String, homeserverToken: String,
+        ghostPrefixes: [String] = RegistrationFile.ghostPrefixes
     ) -> String {
         // In single quotes YAML knows no escapes but the doubled quote, which neither a server name nor a token has.
         let name = server.text.replacing(/[.\[\]]/) { "\\\($0.output)" }
         let pattern = "@.*:\(name)"
-        let ghosts = "@\(ghostPrefix.replacing(/[.+]/) { "\\\($0.output)" }).*:\(name)"
+        let reserved = ghostPrefixes.map { prefix in
+            """
+                - exclusive: true
+                  regex: '@\(prefix.replacing(/[.+]/) { "\\\($0.output)" }).*:\(name)'
+            """
+        }
         return """
             # presenced as an application service. The homeserver and presenced read this file; keep it secret.
             id: presenced
@@ -69,9 +78,8 @@ public enum RegistrationFile {
                 - exclusive: false
                   regex: '\(pattern)'
                 # But for users whom nobody else may make: friends in a social service who have no account here
-                # (bridge.ghost_prefix).
-                - exclusive: true
-                  regex: '\(ghosts)'
+                # (bridge.ghost_prefix, bridge.embedded_ghost_prefix).
+            \(reserved.joined(separator: "\n"))
               rooms:
                 - exclusive: false
                   regex: '.*'

@@ -24,8 +24,16 @@ struct HomeserverFigure: Sendable {
     private(set) var ownText: String?
     /// What was told last.
     private(set) var heard: Presence?
+    /// How often the homeserver told of the user.
+    var hearings = 0
     /// How the user is is to be asked for.
     var needsLook = false
+    /// It is asked for now and then: what a homeserver tells while it takes us for gone is lost.
+    var isWatched = false
+    /// When it is asked for anyway.
+    var nextLook: Instant?
+    /// How often it was asked for.
+    var looks = 0
     var needsPut = false
     var isUnderway = false
     /// Not to be asked or put before.
@@ -36,7 +44,7 @@ struct HomeserverFigure: Sendable {
 
     /// Nobody has to do with the user any more.
     var isIdle: Bool {
-        !needsLook && !needsPut && !isUnderway && standsUntil == nil && ownText == nil
+        !isWatched && !needsLook && !needsPut && !isUnderway && standsUntil == nil && ownText == nil
             && (heard?.state ?? .offline) == .offline
             && (wanted == nil || wanted == .offline || wanted == .unknown)
     }

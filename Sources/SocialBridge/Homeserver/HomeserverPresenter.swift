@@ -24,6 +24,7 @@ actor HomeserverPresenter {
     private var inFlight = 0
     private var pausedUntil: Instant?
     private var troubles = 0
+    private var nextReview = Instant.epoch
     private(set) var tally = HomeserverSide.Tally()
 
     private let wakes: AsyncStream<Void>
@@ -48,7 +49,15 @@ actor HomeserverPresenter {
     }
 
     /// How the user is is asked for.
-    func look(at user: UserID) { change(user) { $0.needsLook = true } }
+    func look(at user: UserID) {
+        change(user) { figure in
+            figure.needsLook = true
+            figure.isWatched = true
+        }
+    }
+
+    /// The user is none any more.
+    func forget(_ user: UserID) { figures[user] = nil }
 
     private func change(_ user: UserID, _ change: (inout HomeserverFigure) -> Void) {
         change(&figures[user, default: HomeserverFigure()])
@@ -60,6 +69,7 @@ actor HomeserverPresenter {
     func take(_ presence: Presence, of user: UserID) -> MatrixView? {
         var figure = figures[user] ?? HomeserverFigure()
         let view = figure.take(presence, isFirst: figure.puts.isEmpty)
+        figure.hearings += 1
         keep(figure, of: user)
         return view
     }
@@ -99,7 +109,22 @@ actor HomeserverPresenter {
             let rested = resting.filter { $0.until <= now }
             resting.removeAll { $0.until <= now }
             for (user, _) in rested { enqueue(user) }
+            if now >= nextReview {
+                nextReview = now + configuration.reviewEvery
+                lookAgain(at: now)
+            }
             wakeUp.yield()
+        }
+    }
+
+    /// Asks for those whose turn it is.
+    private func lookAgain(at now: Instant) {
+        let due = figures.filter { _, figure in
+            figure.isWatched && !figure.needsLook && figure.nextLook.map { $0 <= now } ?? false
+        }
+        for user in due.keys.sorted() {
+            figures[user]?.needsLook = true
+            enqueue(user)
         }
     }
 
@@ -153,9 +178,16 @@ actor HomeserverPresenter {
 
     private func lookIfNeeded(_ user: UserID, telling ears: any BridgeEars) async throws(HomeserverTrouble) {
         guard figures[user]?.needsLook ?? false else { return }
+        let hearings = figures[user]?.hearings
         let presence = try await users.presence(of: user)
         figures[user]?.needsLook = false
         figures[user]?.notBefore = nil
+        let times = configuration.looksAfter
+        let place = min(figures[user]?.looks ?? 0, times.count - 1)
+        figures[user]?.looks += 1
+        figures[user]?.nextLook = clock.now + times[place]
+        // What was told meanwhile may be later than the answer.
+        guard figures[user]?.hearings == hearings else { return }
         if let view = take(presence, of: user) { await ears.hear(.matrixReported(user, view)) }
     }
 

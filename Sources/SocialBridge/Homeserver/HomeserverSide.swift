@@ -15,6 +15,11 @@ public final class HomeserverSide: MatrixSide {
         public var standsFor: Duration = .seconds(45)
         /// How a user is who could not be asked for is asked for again after this.
         public var lookAgain: Duration = .seconds(30)
+        /// How long after one question how a linked user is the next one follows, the last of them for ever: what a
+        /// homeserver tells while it takes us for gone is lost, and after a start it does for a moment. Never empty.
+        public var looksAfter: [Duration] = [.seconds(15), .minutes(2), .minutes(10)]
+        /// How often it is looked whose turn that is.
+        public var reviewEvery: Duration = .seconds(5)
         /// Nothing is said for so long after the homeserver did not answer; doubled each time, up to ``pauseLimit``.
         public var pauseFirst: Duration = .seconds(1)
         /// The longest pause, also where the homeserver asks for a longer one.
@@ -100,7 +105,10 @@ public final class HomeserverSide: MatrixSide {
     private func tellNews(to ears: any BridgeEars) async {
         for await _ in news.wakes {
             let batch = news.take()
-            for case (let user, .closed) in batch.views { await ears.hear(.userGone(user)) }
+            for case (let user, .closed) in batch.views {
+                await presenter.forget(user)
+                await ears.hear(.userGone(user))
+            }
             await lists.review(batch, telling: ears)
         }
     }

@@ -8,8 +8,6 @@ import SocialWire
 /// change is under way in either direction. Both servers are real; users of the one have tokens of the other.
 struct BridgeLoad: Sendable {
     static let linkedFriendsOfEach = 10
-    /// Friends without a Matrix user, each of whom is shown as a ghost.
-    static let worldUsers = 500
     static let friendsOfWorldUser = 10
     static let connections = 20
     /// Changes of state in a second, of users who take turns.
@@ -20,7 +18,7 @@ struct BridgeLoad: Sendable {
     static let patience = Duration.seconds(600)
 
     var presenced: String
-    /// Linked users: a multiple of ten, at least twice as many as friends of the world.
+    /// Linked users, at least 200.
     var users: Int
     /// How long each part is watched.
     var seconds: Double
@@ -32,9 +30,12 @@ struct BridgeLoad: Sendable {
             return LabUser("0x" + String(repeating: "0", count: 40 - digits.count) + digits, at: ServerUnderTest.name)
         }
     }
-    var world: [LabUser] { (0..<BridgeLoad.worldUsers).map { LabUser("world\($0)", at: ServerUnderTest.name) } }
+    /// Friends without a Matrix user, each of whom is shown as a ghost: for every second linked user.
+    var worldUsers: Int { users / (2 * BridgeLoad.friendsOfWorldUser) }
+    var world: [LabUser] { (0..<worldUsers).map { LabUser("world\($0)", at: ServerUnderTest.name) } }
 
-    func measure() async throws -> [Measurement] {
+    /// - Parameter report: takes each measurement as it is made.
+    func measure(_ report: (Measurement) -> Void) async throws {
         Machine.raiseOpenFilesLimit()
         let (matrixFolder, socialFolder) = (try LabFolder(), try LabFolder())
         defer {
@@ -43,16 +44,14 @@ struct BridgeLoad: Sendable {
         }
         let ports = try await ServerUnderTest.freePorts(3)
         let social = try await startSocial(ports, in: socialFolder)
-        let result: Result<[Measurement], any Error>
         do {
             try await befriend(at: social)
             let before = try await measureWithout(in: matrixFolder)
-            result = .success(try await measureBridged(before, social, ports, matrixFolder, socialFolder))
+            try await measureBridged(before, social, ports, matrixFolder, socialFolder, report)
         } catch {
             await social.stop()
             throw error
         }
-        return try result.get()
     }
 
     // MARK: The two servers
@@ -149,35 +148,34 @@ struct BridgeLoad: Sendable {
     // MARK: With it
 
     private func measureBridged(
-        _ before: Baseline, _ social: ServerUnderTest, _ ports: [Int], _ folder: LabFolder, _ socialFolder: LabFolder
-    ) async throws -> [Measurement] {
+        _ before: Baseline, _ social: ServerUnderTest, _ ports: [Int], _ folder: LabFolder, _ socialFolder: LabFolder,
+        _ report: (Measurement) -> Void
+    ) async throws {
         let matrix = try await startMatrix(bridgedTo: social, in: folder)
         let (here, there) = (Crossings(), Crossings())
         let life = SocialWorld(users: world, port: social.clientPort)
         do {
             try await life.come { there.arrived($0, $1) }
-            let names = Dictionary(
-                uniqueKeysWithValues: world.enumerated().map { ("@_social_world\($0):\(ServerUnderTest.name)", $0) })
+            let names = Set(world.indices.map { "@_social_world\($0):\(ServerUnderTest.name)" })
             let watched = Set(world.indices)
             let opening = ContinuousClock.now
             let streams = try await PresenceStreams.open(
                 for: linked, at: matrix.clientPort, reading: { watched.contains($0) }
             ) { user, status in
-                if names[user] != nil, let number = status.firstNumber { here.arrived(user, number) }
+                if names.contains(user), let number = status.firstNumber { here.arrived(user, number) }
             }
             let view = try await BridgeView(matrix)
             try await view.waits(BridgeLoad.patience) { [users] in $0.sessionsOpen == users }
             let opened = opening.duration(to: .now) / .seconds(1)
             try await view.waitsForQuiet(BridgeLoad.patience)
             let agreed = opening.duration(to: .now) / .seconds(1)
-            let quiet = try await watchQuiet(before, matrix, view, opened: opened, agreed: agreed)
-            let busy = try await watchChanges(matrix, view, life, here, there)
+            report(try await watchQuiet(before, matrix, view, opened: opened, agreed: agreed))
+            report(try await watchChanges(matrix, view, life, here, there))
             await life.leave()
-            let absence = try await watchAbsence(matrix, view, social, ports, socialFolder)
+            report(try await watchAbsence(matrix, view, social, ports, socialFolder))
             await streams.close()
             await view.close()
             await matrix.stop()
-            return [quiet, busy, absence]
         } catch {
             await life.leave()
             await matrix.stop()
@@ -188,7 +186,7 @@ struct BridgeLoad: Sendable {
     private var conditions: String {
         "\(users) linked users with a presence stream each at one presenced, bridged over at most "
             + "\(BridgeLoad.connections) connections to the social service of another; each with "
-            + "\(BridgeLoad.linkedFriendsOfEach) friends among them; \(BridgeLoad.worldUsers) ghosts, users of the social "
+            + "\(BridgeLoad.linkedFriendsOfEach) friends among them; \(worldUsers) ghosts, users of the social "
             + "service alone with \(BridgeLoad.friendsOfWorldUser) of them as friends each; all clients in one other process "
             + "on the same machine, which both servers share"
     }
@@ -210,6 +208,7 @@ struct BridgeLoad: Sendable {
                 Figure("connections", Double(last.connections), ""),
                 Figure("from the first stream until all sessions were open", opened, "s"),
                 Figure("until friendships were the same on both sides", agreed, "s"),
+                Figure("acts in the social service, of which none was called for", Double(last.socialActs), ""),
                 Figure("heartbeats", Double(last.heartbeatsTaken - first.heartbeatsTaken) / duration, "/s"),
                 Figure("failures", Double(last.failures - first.failures), ""),
                 Figure("CPU", share, "% of a core"),

@@ -10,6 +10,7 @@ struct BridgeView: Sendable {
         var heartbeatsTaken = 0
         var presented = 0
         var listEdits = 0
+        var socialActs = 0
         /// Of all kinds.
         var failures = 0
     }
@@ -35,7 +36,7 @@ struct BridgeView: Sendable {
         return Look(
             connections: count("connections"), sessionsOpen: count("sessions_open"),
             heartbeatsTaken: count("heartbeats_taken"), presented: count("presented"), listEdits: count("list_edits"),
-            failures: Int(failures ?? 0))
+            socialActs: count("social_acts"), failures: Int(failures ?? 0))
     }
 
     /// Looks until it is so.

@@ -62,6 +62,7 @@ struct BridgeBuilder {
     /// - Parameter tokens: whose a Matrix token is.
     /// - Throws: ``StartFailure``.
     func build(tokens: any Authenticating) async throws -> BridgeParts? {
+        try checkGhosts()
         let book = try BridgeParts.book(configuration, store: store, login: login, clock: clock, logger: logger)
         var sides: [BridgeParts.Sides] = []
         for (place, service) in configuration.bridge.services.enumerated() {
@@ -72,6 +73,18 @@ struct BridgeBuilder {
             configuration, sides: sides, book: book, store: store, tokens: tokens, clock: clock, logger: logger)
         if let runtime = parts?.runtime(of: .external) { acquaintances.ask(runtime) }
         return parts
+    }
+
+    /// Whoever could take a ghost's name would be taken for somebody's friend.
+    private func checkGhosts() throws(StartFailure) {
+        guard let registration = homeserver?.applicationService?.registration else { return }
+        for service in configuration.bridge.services {
+            let prefix = configuration.bridgeConfiguration(for: service).ghostPrefix
+            guard let problem = registration.problem(ofUsersWith: prefix, at: configuration.serverName) else {
+                continue
+            }
+            throw StartFailure("the bridge cannot have ghosts", ["reason": "\(problem)"])
+        }
     }
 
     // MARK: The social side

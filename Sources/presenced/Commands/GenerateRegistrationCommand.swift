@@ -36,7 +36,9 @@ struct GenerateRegistrationCommand: ParsableCommand {
                     atPath: configuration.dataDirectory, withIntermediateDirectories: true,
                     attributes: [.posixPermissions: 0o700])
             }
-            try RegistrationFile.create(path: path, server: configuration.serverName, url: url)
+            try RegistrationFile.create(
+                path: path, server: configuration.serverName, url: url,
+                ghostPrefixes: [configuration.bridge.ghostPrefix, configuration.bridge.embeddedGhostPrefix])
         } catch {
             ConfigurationFile.complain((error as? RegistrationError)?.description ?? error.localizedDescription)
             throw ExitCode.failure

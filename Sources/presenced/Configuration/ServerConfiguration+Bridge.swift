@@ -136,6 +136,15 @@ extension ConsistencyRule {
             guard bridge.services.contains(.external), bridge.url == nil else { return nil }
             return "\(bridge.service.rawValue) needs the address of that service; set bridge.url too"
         },
+        ConsistencyRule(
+            keys: ["bridge.service", "homeserver.url", "homeserver.application_service.registration"]
+        ) { configuration in
+            guard configuration.bridge.service != .off, configuration.homeserver.url != nil,
+                configuration.homeserver.applicationService.registration == nil
+            else { return nil }
+            return "beside a homeserver the bridge needs the application service, which has the names of friends to "
+                + "itself; set homeserver.application_service.registration too"
+        },
         ConsistencyRule(keys: ["bridge.service", "social.enabled"]) { configuration in
             guard configuration.bridge.services.contains(.embedded), !configuration.social.enabled else { return nil }
             return "\(configuration.bridge.service.rawValue) needs our own social service; set social.enabled to true"

@@ -52,7 +52,9 @@ struct PresenceServer: Sendable {
         }
         let social = try await SocialParts(
             configuration, store: store, presence: runtime, concealment: concealment, tokens: authenticating,
-            homeserver: homeserver, textForm: configuration.bridge.statusText, clock: clock, logger: logger)
+            homeserver: homeserver,
+            textForm: configuration.bridge.service == .off ? .nothing : configuration.bridge.statusText, clock: clock,
+            logger: logger)
         var bridge: BridgeParts?
         if let hearing {
             bridge = try await BridgeBuilder(

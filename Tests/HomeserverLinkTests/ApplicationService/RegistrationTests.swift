@@ -46,7 +46,7 @@ struct `A registration` {
         #expect(registration.ownToken.utf8.count == 64)
         #expect(!registration.homeserverToken.matches(registration.ownToken))
         #expect(registration.userPatterns == [#"@.*:x\.org:8448"#])
-        #expect(registration.reservedUserPatterns == [#"@_social_.*:x\.org:8448"#])
+        #expect(registration.reservedUserPatterns == [#"@_social_.*:x\.org:8448"#, #"@_world_.*:x\.org:8448"#])
         #expect(registration.problem(ofUsersWith: "_social_", at: server) == nil)
         #expect(registration.problem(ofUsersWith: "_other_", at: server)?.contains("does not reserve") ?? false)
         #expect(registration.covers(try UserID(parsing: "@anybody:x.org:8448")))
@@ -58,7 +58,7 @@ struct `A registration` {
     @Test(arguments: [("_a.b+c_", #"@_a\.b\+c_.*:x\.org:8448"#), ("soc-", #"@soc-.*:x\.org:8448"#)])
     func `reserves the users that the bridge makes`(prefix: String, pattern: String) throws {
         defer { remove() }
-        try RegistrationFile.create(path: path, server: server, url: "http://127.0.0.1:8010", ghostPrefix: prefix)
+        try RegistrationFile.create(path: path, server: server, url: "http://127.0.0.1:8010", ghostPrefixes: [prefix])
         let registration = try RegistrationFile.read(path)
         #expect(registration.reservedUserPatterns == [pattern])
         #expect(registration.problem(ofUsersWith: prefix, at: server) == nil)
@@ -112,9 +112,11 @@ struct `A registration` {
                 - exclusive: false
                   regex: '@.*:x\\.org:8448'
                 # But for users whom nobody else may make: friends in a social service who have no account here
-                # (bridge.ghost_prefix).
+                # (bridge.ghost_prefix, bridge.embedded_ghost_prefix).
                 - exclusive: true
                   regex: '@_social_.*:x\\.org:8448'
+                - exclusive: true
+                  regex: '@_world_.*:x\\.org:8448'
             """, "users: []"
         ),
     ]) func `may say what is the homeserver's business`(old: String, new: String) throws {

@@ -86,11 +86,18 @@ struct BesideWorld: Sendable {
     func waits(
         for id: String, toBe state: String, _ text: String?, as user: Presenced.User, of server: String
     ) async throws {
+        try await waits(for: id, toBe: state, text, as: user, at: url(of: server))
+    }
+
+    /// As ``waits(for:toBe:_:as:of:)``, at any address.
+    func waits(
+        for id: String, toBe state: String, _ text: String?, as user: Presenced.User, at url: String
+    ) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         var since: String?
         var seen: [String] = []
         while ContinuousClock.now < deadline {
-            let reply = try await sync(user, at: url(of: server), since: since, timeout: 1000)
+            let reply = try await sync(user, at: url, since: since, timeout: 1000)
             since = reply.json["next_batch"]?.string ?? since
             for event in reply.json["presence"]?["events"]?.array ?? [] where event["sender"]?.string == id {
                 let content = event["content"]

@@ -235,13 +235,14 @@ final class PlayedProduction: Sendable {
         RPCProcedure(
             name,
             .serverStream { [self] _ in
-                AsyncThrowingStream<Data, any Error> { push in
-                    let world = noted(name)
+                // As the real one, which begins when the first element is asked for.
+                Deferred { push in
+                    let world = self.noted(name)
                     for element in first(world) {
                         if let bytes: Data = try? element.serializedBytes() { push.yield(bytes) }
                     }
                     if world.endsSubscriptions { return push.finish() }
-                    pushes.withLock { $0[name, default: []].append(push) }
+                    self.pushes.withLock { $0[name, default: []].append(push) }
                 }
             })
     }
@@ -269,6 +270,17 @@ final class PlayedProduction: Sendable {
                     })
             }
     }
+}
+
+/// A stream that begins when somebody iterates over it.
+private struct Deferred: AsyncSequence, Sendable {
+    typealias Elements = AsyncThrowingStream<Data, any Error>
+
+    private let begin: @Sendable (Elements.Continuation) -> Void
+
+    init(_ begin: @escaping @Sendable (Elements.Continuation) -> Void) { self.begin = begin }
+
+    func makeAsyncIterator() -> Elements.AsyncIterator { Elements { begin($0) }.makeAsyncIterator() }
 }
 
 extension PlayedProduction.World {

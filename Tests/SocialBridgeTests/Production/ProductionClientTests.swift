@@ -184,6 +184,19 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `is subscribed before anybody listens`() async throws {
+        let bench = try await ProductionBench()
+        let client = try await bench.client()
+        let all = (
+            try await client.connectivityUpdates(), try await client.friendshipUpdates(),
+            try await client.blockUpdates()
+        )
+        try await itComes { bench.played.world.calls.count == 3 }
+        withExtendedLifetime(all) {}
+        await client.close()
+        await bench.stop()
+    }
+
     @Test func `hears what others do, and who blocks the user`() async throws {
         let bench = try await ProductionBench()
         let client = try await bench.client()
