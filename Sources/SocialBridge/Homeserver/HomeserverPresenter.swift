@@ -53,6 +53,7 @@ actor HomeserverPresenter {
         change(user) { figure in
             figure.needsLook = true
             figure.isWatched = true
+            figure.looks = 0
         }
     }
 
