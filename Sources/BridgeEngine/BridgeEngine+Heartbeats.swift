@@ -117,6 +117,7 @@ extension BridgeEngine {
         memory.sent = figures[number].sent.values
         figures[number].lastBeat = now
         member.wantsPrompt = false
+        member.hasBeaten = true
         keep(&member, memory, of: number, into: &effects)
         members[number] = member
         tally.heartbeats += 1
@@ -157,7 +158,8 @@ extension BridgeEngine {
         }
         members[number] = member
         beatDeadlines.set(number, to: nil)
-        effects.append(.stop(addresses[number]))
+        // After a restart nothing may be known yet of who is there: the social side's patience is longer than that.
+        if member.view != .unknown || member.hasBeaten { effects.append(.stop(addresses[number])) }
         reviewShowing(number, at: now, into: &effects)
     }
 }

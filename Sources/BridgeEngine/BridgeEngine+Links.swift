@@ -179,6 +179,7 @@ extension BridgeEngine {
     ) {
         let number = intern(address)
         takeAway(number, at: now, into: &effects)
+        if let tidied = tidiedAt[user] { figures[number].shownAt = max(figures[number].shownAt ?? .epoch, tidied) }
         members[number] = Member(user: user)
         memberNumbers[user] = number
         members[number]?.lostAt = now

@@ -133,7 +133,10 @@ extension BridgeEngine {
             let ghost = ghosts.address(of: first.user)
             let isGhostInUse = ghost.flatMap { numbers[$0] }.map { members[$0] == nil } ?? false
             let isShown = memberNumbers[first.user] != nil || isGhostInUse
-            if !isShown { effects.append(.present(first.user, .offline, as: ghost == nil ? .world : .ghost)) }
+            guard !isShown else { continue }
+            tidiedAt = tidiedAt.filter { $0.value + configuration.showPause > now }
+            tidiedAt[first.user] = now
+            effects.append(.present(first.user, .offline, as: ghost == nil ? .world : .ghost))
         }
     }
 

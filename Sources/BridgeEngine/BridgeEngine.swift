@@ -32,6 +32,8 @@ public struct BridgeEngine: Sendable {
 
     /// The earliest first.
     var leftovers: [ShownLeftover] = []
+    /// When leftovers were taken away again lately, so that nobody is touched twice in a moment.
+    var tidiedAt: [UserID: Instant] = [:]
 
     // What is between two of them.
     var pairs: [Pair] = []

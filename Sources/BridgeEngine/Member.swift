@@ -24,6 +24,8 @@ struct Member: Sendable {
     var hasReadList = false
 
     var isBeating = false
+    /// A heartbeat was ordered in this run.
+    var hasBeaten = false
     /// The next regular heartbeat.
     var nextBeat: Instant?
     var lastPrompt: Instant?

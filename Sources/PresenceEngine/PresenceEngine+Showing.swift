@@ -121,6 +121,12 @@ extension PresenceEngine {
             .map { (profiles[$0].id, view(of: $0)) }.sorted { $0.0 < $1.0 }
     }
 
+    /// How a local user is now; `nil` if nothing was told of them.
+    public func localView(of user: UserID) -> LocalView? {
+        guard let number = number(of: user), users[number].isLocal, users[number].viewMark != 0 else { return nil }
+        return view(of: number)
+    }
+
     private func view(of number: Int) -> LocalView {
         let user = users[number]
         if user.viewMark == PresenceEngine.closedMark { return .closed }

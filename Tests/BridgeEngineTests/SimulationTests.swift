@@ -77,7 +77,7 @@ extension BridgeWorld {
     func `is found out by the simulation`(canary: BridgeEngine.Canary) throws {
         // A world of four notices nothing of it; the tests of heartbeats do.
         if canary == .beatsTogether { return }
-        let found = try (UInt64(1)...200).contains { seed in
+        let found = try (UInt64(1)...2000).contains { seed in
             try !runWorld(seed: seed) { $0.bridge.canary = canary }.wrongs.isEmpty
         }
         #expect(found, "\(canary) went unnoticed")

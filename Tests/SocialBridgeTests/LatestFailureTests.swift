@@ -30,7 +30,7 @@ import Testing
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
             if await look() == text { return true }
-            await Task.yield()
+            await moment()
         }
         return false
     }

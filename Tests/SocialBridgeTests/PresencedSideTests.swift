@@ -25,8 +25,8 @@ import Testing
             var configuration = PresencedSide.Configuration()
             configuration.showsWorld = showsWorld
             let matrix = try PresencedSide(
-                server: side.server, presence: side.runtime, watch: side.watch, ghosts: ghosts,
-                configuration: configuration)
+                presence: side.runtime, watch: side.watch, ghosts: ghosts,
+                ghostRule: GhostRule(server: side.server, prefix: "_social_"), configuration: configuration)
             self.matrix = matrix
             for user in [alice, bob] { await side.runtime.submit(.presence(.userKnown(user))) }
             work = Task { [ears = side.ears] in await matrix.run(telling: ears) }
@@ -149,8 +149,10 @@ import Testing
         for end in 0..<4 {
             let bench = try await Bench()
             let (alice, bob, friends) = (bench.alice, bench.bob, bench.friends)
-            bench.matrix.carryOut(.readList(alice))
-            try await bench.side.hears(.listRead(alice, [:]))
+            for user in [alice, bob] {
+                bench.matrix.carryOut(.readList(user))
+                try await bench.side.hears(.listRead(user, [:]))
+            }
             // Alice asks bob with her own client, and he agrees with his.
             try await bench.perform(
                 .groupAdded(alice, friends), .entryAdded(observer: alice, observed: bob, note: nil, acl: nil),
@@ -175,10 +177,38 @@ import Testing
         }
     }
 
-    @Test func `a block takes out what was asked before it`() async throws {
+    @Test func `leaves lists alone of two of whom one has nothing to do with the bridge`() async throws {
         let bench = try await Bench()
         let (alice, bob, friends) = (bench.alice, bench.bob, bench.friends)
         bench.matrix.carryOut(.readList(alice))
+        try await bench.side.hears(.listRead(alice, [:]))
+        for (user, other) in [(alice, bob), (bob, alice)] {
+            try await bench.perform(
+                .groupAdded(user, friends), .entryAdded(observer: user, observed: other, note: nil, acl: nil),
+                .memberAdded(user, friends, other))
+            try await bench.perform(.requestAccepted(observed: other, observer: user))
+        }
+        try await bench.becomes(.friends, "friends")
+        try await bench.perform(.memberRemoved(bob, friends, alice))
+        try await bench.becomes(.requested(by: .first), "moved to another group")
+        #expect(await bench.side.runtime.read { engine, _ in engine.granted(by: alice) } == [bob])
+        #expect(await bench.side.runtime.read { engine, _ in engine.granted(by: bob) } == [alice])
+    }
+
+    @Test func `says again how somebody is whose list is read`() async throws {
+        let bench = try await Bench()
+        let key = DeviceKey(user: bench.alice, device: try DeviceID(parsing: "phone"))
+        try await bench.side.runtime.choose(.online, text: nil, on: key)
+        let online = BridgeEngine.Event.matrixReported(bench.alice, .visible(.online, statusText: nil, .devices))
+        try await bench.side.hears(online)
+        bench.matrix.carryOut(.readList(bench.alice))
+        try await bench.side.waitsToHear("again") { heard in heard.count { $0 == online } == 2 }
+    }
+
+    @Test func `a block takes out what was asked before it`() async throws {
+        let bench = try await Bench()
+        let (alice, bob, friends) = (bench.alice, bench.bob, bench.friends)
+        for user in [alice, bob] { bench.matrix.carryOut(.readList(user)) }
         bench.matrix.carryOut(.editList(alice, .request(message: nil), towards: bob))
         try await bench.becomes(.requested(by: .first), "asked")
         try await bench.perform(.userBlocked(by: alice, bob))

@@ -54,20 +54,12 @@ final class SideBench: Sendable {
 
     /// Waits until what was heard is as it should be.
     func waitsToHear(_ what: String, until isSo: ([BridgeEngine.Event]) -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while !isSo(ears.all) {
-            try #require(ContinuousClock.now < deadline, "\(what); heard \(ears.all)")
-            await Task.yield()
-        }
+        try #require(await comes { isSo(ears.all) }, "\(what); heard \(ears.all)")
     }
 
     /// Waits until the engine is as it should be.
     func waits(_ what: String, until isSo: @Sendable (PresenceEngine) -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while await !runtime.read({ engine, _ in isSo(engine) }) {
-            try #require(ContinuousClock.now < deadline, "\(what)")
-            await Task.yield()
-        }
+        try #require(await comes { await runtime.read { engine, _ in isSo(engine) } }, "\(what)")
     }
 
     /// How many edits were refused.

@@ -30,6 +30,8 @@ struct HomeserverFigure: Sendable {
     var needsLook = false
     /// It is asked for now and then: what a homeserver tells while it takes us for gone is lost.
     var isWatched = false
+    /// The answer is told also if it is as before: whoever begins to be bridged was told of when nobody cared.
+    var tellsAgain = false
     /// When it is asked for anyway.
     var nextLook: Instant?
     /// How often it was asked for.
@@ -69,13 +71,18 @@ struct HomeserverFigure: Sendable {
 
     /// The homeserver told how the user is.
     /// - Parameter isFirst: nothing was put in this run, but maybe before.
-    /// - Returns: what the bridge is to hear; `nil`: it heard so already.
-    mutating func take(_ presence: Presence, isFirst: Bool) -> MatrixView? {
+    /// - Returns: whether it is another than before.
+    mutating func take(_ presence: Presence, isFirst: Bool) -> Bool {
         let before = heard
         heard = presence
         let isOurs = presence.statusText.map { text in puts.contains { $0.put.text == text && $0.put.text != ownText } }
         if isOurs != true, !(isFirst && WhereaboutsText.isLike(presence.statusText)) { ownText = presence.statusText }
-        guard before?.state != presence.state || before?.statusText != presence.statusText else { return nil }
+        return before?.state != presence.state || before?.statusText != presence.statusText
+    }
+
+    /// What the bridge is to hear; `nil`: the homeserver said nothing yet.
+    var view: MatrixView? {
+        guard let presence = heard else { return nil }
         let put = Put(state: presence.state, text: presence.statusText)
         // Whoever put it: it cannot be told from what the bridge did itself.
         if let own = puts.last(where: { $0.put == put }), case .visible(let state, let text) = own.showing {

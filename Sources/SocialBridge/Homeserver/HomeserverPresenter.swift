@@ -25,6 +25,12 @@ actor HomeserverPresenter {
     private var pausedUntil: Instant?
     private var troubles = 0
     private var nextReview = Instant.epoch
+    /// Users who chose in presenced to be hidden.
+    private var hidden: Set<UserID> = []
+    /// Since then the homeserver answers nothing; `nil`: it does.
+    private var silentSince: Instant?
+    /// Everybody was told unknown in this silence.
+    private var isUnknownTold = false
     private(set) var tally = HomeserverSide.Tally()
 
     private let wakes: AsyncStream<Void>
@@ -54,11 +60,22 @@ actor HomeserverPresenter {
             figure.needsLook = true
             figure.isWatched = true
             figure.looks = 0
+            figure.tellsAgain = true
         }
     }
 
     /// The user is none any more.
-    func forget(_ user: UserID) { figures[user] = nil }
+    func forget(_ user: UserID) {
+        figures[user] = nil
+        hidden.remove(user)
+    }
+
+    /// The user is hidden, or not, whatever the homeserver says.
+    /// - Returns: what the bridge is to hear, if it is news.
+    func hide(_ user: UserID, _ isHidden: Bool) -> MatrixView? {
+        guard isHidden ? hidden.insert(user).inserted : hidden.remove(user) != nil else { return nil }
+        return isHidden ? .hidden : figures[user]?.view
+    }
 
     private func change(_ user: UserID, _ change: (inout HomeserverFigure) -> Void) {
         change(&figures[user, default: HomeserverFigure()])
@@ -67,9 +84,11 @@ actor HomeserverPresenter {
 
     /// The homeserver told of a user.
     /// - Returns: what the bridge is to hear, if it is news.
-    func take(_ presence: Presence, of user: UserID) -> MatrixView? {
+    /// - Parameter tellsAgain: also if it is as before.
+    func take(_ presence: Presence, of user: UserID, tellsAgain: Bool = false) -> MatrixView? {
         var figure = figures[user] ?? HomeserverFigure()
-        let view = figure.take(presence, isFirst: figure.puts.isEmpty)
+        let isNews = figure.take(presence, isFirst: figure.puts.isEmpty)
+        let view = (isNews || tellsAgain) && !hidden.contains(user) ? figure.view : nil
         figure.hearings += 1
         keep(figure, of: user)
         return view
@@ -82,7 +101,7 @@ actor HomeserverPresenter {
     /// Works until it is cancelled.
     func run(telling ears: any BridgeEars) async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.keepTime() }
+            group.addTask { await self.keepTime(telling: ears) }
             for await _ in wakes {
                 while let user = next() {
                     group.addTask { await self.serve(user, telling: ears) }
@@ -92,7 +111,7 @@ actor HomeserverPresenter {
         }
     }
 
-    private func keepTime() async {
+    private func keepTime(telling ears: any BridgeEars) async {
         while !Task.isCancelled {
             try? await Task.sleep(for: configuration.tick)
             let now = clock.now
@@ -114,7 +133,21 @@ actor HomeserverPresenter {
                 nextReview = now + configuration.reviewEvery
                 lookAgain(at: now)
             }
+            await reviewSilence(at: now, telling: ears)
             wakeUp.yield()
+        }
+    }
+
+    /// Of whom nothing was heard for long nothing is known: they are not to be held online by what they were.
+    private func reviewSilence(at now: Instant, telling ears: any BridgeEars) async {
+        guard let since = silentSince, since + configuration.unknownAfter <= now, !isUnknownTold else { return }
+        isUnknownTold = true
+        for user in figures.filter({ $0.value.isWatched }).keys.sorted() where !hidden.contains(user) {
+            figures[user]?.looks = 0
+            figures[user]?.needsLook = true
+            figures[user]?.tellsAgain = true
+            enqueue(user)
+            await ears.hear(.matrixReported(user, .unknown))
         }
     }
 
@@ -164,6 +197,7 @@ actor HomeserverPresenter {
             try await lookIfNeeded(user, telling: ears)
             try await putIfNeeded(user)
             troubles = 0
+            (silentSince, isUnknownTold) = (nil, false)
             figures[user]?.failures = 0
         } catch {
             await suffer(error, about: user, telling: ears)
@@ -189,7 +223,9 @@ actor HomeserverPresenter {
         figures[user]?.nextLook = clock.now + times[place]
         // What was told meanwhile may be later than the answer.
         guard figures[user]?.hearings == hearings else { return }
-        if let view = take(presence, of: user) { await ears.hear(.matrixReported(user, view)) }
+        let tellsAgain = figures[user]?.tellsAgain ?? false
+        figures[user]?.tellsAgain = false
+        if let view = take(presence, of: user, tellsAgain: tellsAgain) { await ears.hear(.matrixReported(user, view)) }
     }
 
     private func putIfNeeded(_ user: UserID) async throws(HomeserverTrouble) {
@@ -220,6 +256,7 @@ actor HomeserverPresenter {
     private func suffer(_ trouble: HomeserverTrouble, about user: UserID, telling ears: any BridgeEars) async {
         tally.failures += 1
         let now = clock.now
+        if trouble.code == .unreachable { silentSince = silentSince ?? now }
         if trouble.code == .unreachable, let wait = trouble.retryAfterMilliseconds {
             let until = now.advanced(byMilliseconds: min(max(wait, 1), configuration.pauseLimit.inMilliseconds))
             rest(user, until: until)

@@ -1,5 +1,6 @@
 import BridgeEngine
 import HomeserverLink
+import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 import SocialEngine
@@ -17,7 +18,9 @@ public final class HomeserverSide: MatrixSide {
         public var lookAgain: Duration = .seconds(30)
         /// How long after one question how a linked user is the next one follows, the last of them for ever: what a
         /// homeserver tells while it takes us for gone is lost, and after a start it does for a moment. Never empty.
-        public var looksAfter: [Duration] = [.seconds(15), .minutes(2), .minutes(10)]
+        public var looksAfter: [Duration] = [.seconds(15), .minutes(2), .minutes(5)]
+        /// How users are is unknown when the homeserver did not answer for so long.
+        public var unknownAfter: Duration = .minutes(2)
         /// How often it is looked whose turn that is.
         public var reviewEvery: Duration = .seconds(5)
         /// Nothing is said for so long after the homeserver did not answer; doubled each time, up to ``pauseLimit``.
@@ -70,7 +73,7 @@ public final class HomeserverSide: MatrixSide {
         self.ghostRule = ghostRule
         self.showsWorld = showsWorld
         news = watch.follow()
-        lists = FriendLists(presence: presence, news: news, group: try GroupName(parsing: "friends"))
+        lists = FriendLists(presence: presence, news: news, group: try GroupName(parsing: "friends"), ghosts: ghostRule)
         presenter = HomeserverPresenter(users: users, clock: clock, configuration: configuration)
     }
 
@@ -101,14 +104,20 @@ public final class HomeserverSide: MatrixSide {
         }
     }
 
-    /// How users are is the homeserver's to say; that somebody's account was closed, and lists, are ours.
+    private func take(_ view: LocalView, of user: UserID, telling ears: any BridgeEars) async {
+        guard view != .closed else {
+            await presenter.forget(user)
+            return await ears.hear(.userGone(user))
+        }
+        if let view = await presenter.hide(user, view == .hidden) { await ears.hear(.matrixReported(user, view)) }
+    }
+
+    /// How users are is the homeserver's to say; that somebody is hidden or their account was closed, and lists, are
+    /// ours.
     private func tellNews(to ears: any BridgeEars) async {
         for await _ in news.wakes {
             let batch = news.take()
-            for case (let user, .closed) in batch.views {
-                await presenter.forget(user)
-                await ears.hear(.userGone(user))
-            }
+            for (user, view) in batch.views { await take(view, of: user, telling: ears) }
             await lists.review(batch, telling: ears)
         }
     }

@@ -12,12 +12,15 @@ actor FriendLists {
     private let presence: PresenceRuntime
     private let news: LocalUserNews
     private let group: GroupName
+    private let ghosts: GhostRule
     /// What was between two when they were looked at last, as each of them sees it; what is nothing is left out.
     private var bonds: [UserID: [UserID: Bond]] = [:]
     private var latest: Task<Void, Never>?
 
-    init(presence: PresenceRuntime, news: LocalUserNews, group: GroupName) {
+    /// - Parameter ghosts: who stands for people of the social side.
+    init(presence: PresenceRuntime, news: LocalUserNews, group: GroupName, ghosts: GhostRule) {
         self.presence = presence
+        self.ghosts = ghosts
         self.news = news
         self.group = group
     }
@@ -92,11 +95,17 @@ actor FriendLists {
 
     // MARK: Looking
 
-    /// What is between the two; of a friendship that ended by one of them, what is left is taken out.
+    /// What is between the two; of a friendship between linked users, or with a ghost, that one of them ended, what is
+    /// left is taken out.
     private func look(at pair: UserPair) async -> (Bond, Instant) { await look(at: pair, from: known(pair)) }
 
+    /// Lists of two of whom one has nothing to do with the bridge are their own.
+    private func isBridged(_ pair: UserPair) -> Bool {
+        [pair.user, pair.other].allSatisfy { news.isObserved($0) || ghosts.address(of: $0) != nil }
+    }
+
     private func look(at pair: UserPair, from before: Bond?) async -> (Bond, Instant) {
-        let group = group
+        let (group, before) = (group, isBridged(pair) ? before : nil)
         let (bond, at) = await presence.submit { engine, now in
             let bond = Bond(engine.tie(of: pair.user, with: pair.other, in: group))
             guard let before, bond.leavesRemains(of: before) else { return ([], (bond, now)) }

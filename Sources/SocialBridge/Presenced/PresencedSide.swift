@@ -31,16 +31,17 @@ public final class PresencedSide: MatrixSide {
     /// - Parameters:
     ///   - presence: tells `watch`, of views too (``PresenceEngine/Configuration/tellsLocalViews``).
     ///   - ghosts: makes accounts for ghosts where accounts are.
+    ///   - ghostRule: how ghosts are called.
     /// - Throws: ``IdentifierError`` for a device that is none.
     public init(
-        server: ServerName, presence: PresenceRuntime, watch: LocalUserWatch, ghosts: any GhostMaking,
+        presence: PresenceRuntime, watch: LocalUserWatch, ghosts: any GhostMaking, ghostRule: GhostRule,
         configuration: Configuration = Configuration()
     ) throws(IdentifierError) {
-        self.server = server
+        server = ghostRule.server
         self.presence = presence
         self.ghosts = GhostOrders(making: ghosts)
         news = watch.follow()
-        lists = FriendLists(presence: presence, news: news, group: try GroupName(parsing: "friends"))
+        lists = FriendLists(presence: presence, news: news, group: try GroupName(parsing: "friends"), ghosts: ghostRule)
         device = try DeviceID(parsing: configuration.device)
         type = try DeviceType(parsing: "world")
         showsWorld = configuration.showsWorld
@@ -73,6 +74,13 @@ public final class PresencedSide: MatrixSide {
         }
     }
 
+    /// Whoever begins to be bridged was told of when nobody cared. Among the news, so that it stays in its order.
+    private func tellAnew(_ user: UserID) async {
+        await presence.read { [news] engine, _ in
+            if let view = engine.localView(of: user) { news.note(user, view) }
+        }
+    }
+
     // MARK: What is ordered
 
     private func work(telling ears: any BridgeEars) async {
@@ -88,7 +96,9 @@ public final class PresencedSide: MatrixSide {
                 switch order {
                 case .present: break
                 case .makeGhost(let user, let address): ghosts.add(user, for: address)
-                case .readList(let user): await lists.read(user, telling: ears)
+                case .readList(let user):
+                    await tellAnew(user)
+                    await lists.read(user, telling: ears)
                 case .editList(let user, let action, let other):
                     await lists.edit(user, action, towards: other, telling: ears)
                 }

@@ -149,18 +149,18 @@ struct BridgeBuilder {
             } ?? GhostsWithoutAccounts()
         // Whoever is in our own world is shown in it already, by whoever runs it.
         let showsWorld = service == .external
+        let ghostRule = GhostRule(
+            server: configuration.serverName, prefix: configuration.bridgeConfiguration(for: service).ghostPrefix)
         guard let users, !hearing.inboxes.isEmpty else {
             var settings = PresencedSide.Configuration()
             settings.showsWorld = showsWorld
             return try PresencedSide(
-                server: configuration.serverName, presence: presence, watch: hearing.watch, ghosts: ghosts,
+                presence: presence, watch: hearing.watch, ghosts: ghosts, ghostRule: ghostRule,
                 configuration: settings)
         }
-        let engine = configuration.bridgeConfiguration(for: service)
         return try HomeserverSide(
             presence: presence, watch: hearing.watch, inbox: hearing.inboxes[place], users: users, ghosts: ghosts,
-            ghostRule: GhostRule(server: configuration.serverName, prefix: engine.ghostPrefix), showsWorld: showsWorld,
-            clock: clock)
+            ghostRule: ghostRule, showsWorld: showsWorld, clock: clock)
     }
 }
 

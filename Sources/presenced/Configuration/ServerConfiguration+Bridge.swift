@@ -145,6 +145,13 @@ extension ConsistencyRule {
             return "beside a homeserver the bridge needs the application service, which has the names of friends to "
                 + "itself; set homeserver.application_service.registration too"
         },
+        ConsistencyRule(keys: ["bridge.matrix", "bridge.service"]) { configuration in
+            guard configuration.bridge.matrix == .homeserver,
+                configuration.bridge.services.contains(.embedded)
+            else { return nil }
+            return "homeserver goes with the external service alone: who is in our own is shown by presenced itself; "
+                + "write external as bridge.service, or presenced here"
+        },
         ConsistencyRule(keys: ["bridge.service", "social.enabled"]) { configuration in
             guard configuration.bridge.services.contains(.embedded), !configuration.social.enabled else { return nil }
             return "\(configuration.bridge.service.rawValue) needs our own social service; set social.enabled to true"

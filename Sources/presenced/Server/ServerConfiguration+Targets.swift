@@ -53,7 +53,7 @@ extension ServerConfiguration {
         settings.requestsPerServer = lists.requestsPerServer
         settings.consentsPerUser = lists.consentsPerUser
         settings.groupsPerUser = lists.groupsPerUser
-        settings.tellsLocalViews = bridge.service != .off && bridge.matrix == .presenced
+        settings.tellsLocalViews = bridge.service != .off
         return settings
     }
 

@@ -48,10 +48,6 @@ extension BridgeWorld {
             hasRelinked.insert(index)
             relinkedAt = now
             submit(.participationChosen(user, people[index].participates))
-            if people[index].participates {
-                people[index].toldView = nil
-                reportView(of: index)
-            }
         } else {
             people[index].privacy = generator.pick(SocialPrivacy.allCases)
             submit(.privacyChosen(user, people[index].privacy))

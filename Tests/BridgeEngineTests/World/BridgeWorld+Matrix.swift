@@ -59,6 +59,11 @@ extension BridgeWorld {
                 guard let other = try? UserID(parsing: name) else { continue }
                 bonds[other] = matrixTies.bond(user.text, name)
             }
+            // Whoever begins to be bridged was told of when nobody cared.
+            if let index = people.firstIndex(where: { $0.user == user }) {
+                people[index].toldView = nil
+                reportView(of: index)
+            }
             planMatrix(.fromMatrix(.listRead(user, bonds), boot: boot))
         case .makeGhost(let user, let address):
             if generator.happens(weather.ghostFailures) {

@@ -13,7 +13,7 @@ func comes(_ condition: () async throws -> Bool) async rethrows -> Bool {
 }
 
 /// A moment for everybody else.
-private func moment() async {
+func moment() async {
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     _ = try? await loop.scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
 }
