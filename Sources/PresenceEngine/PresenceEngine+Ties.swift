@@ -25,6 +25,12 @@ extension PresenceEngine {
         return tie(mine, theirs, group)
     }
 
+    /// Whether a user said that another may see them.
+    public func grants(_ user: UserID, to other: UserID) -> Bool {
+        guard let mine = number(of: user), let theirs = number(of: other) else { return false }
+        return relations[mine]?.consent(for: theirs)?.state == .granted
+    }
+
     /// Everybody of this server with whom there is something between the user and them, in the order of names.
     public func ties(of user: UserID, in group: GroupName) -> [(other: UserID, tie: Tie)] {
         guard let mine = number(of: user), users[mine].isLocal, let related = relations[mine] else { return [] }

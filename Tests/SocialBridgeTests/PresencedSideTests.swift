@@ -177,6 +177,19 @@ import Testing
         }
     }
 
+    @Test func `takes leave that is given to somebody of the social side who asked for an acceptance`() async throws {
+        let bench = try await Bench()
+        let (alice, ghost) = (bench.alice, try SideBench.user("_social_0xa"))
+        bench.matrix.carryOut(.makeGhost(ghost, for: try SideBench.address("0xa")))
+        bench.matrix.carryOut(.readList(alice))
+        try await bench.side.hears(.listRead(alice, [:]))
+        bench.matrix.carryOut(.editList(ghost, .request(message: "hi"), towards: alice))
+        try await bench.side.waitsToHear("asked") { _ in bench.side.bond(alice, ghost) == .requested(by: .second) }
+        try await bench.perform(.requestAccepted(observed: alice, observer: ghost))
+        try await bench.side.waitsToHear("accepted") { _ in bench.side.bond(alice, ghost) == .friends }
+        try await bench.side.waits("seen") { engine in engine.grants(ghost, to: alice) }
+    }
+
     @Test func `leaves lists alone of two of whom one has nothing to do with the bridge`() async throws {
         let bench = try await Bench()
         let (alice, bob, friends) = (bench.alice, bench.bob, bench.friends)

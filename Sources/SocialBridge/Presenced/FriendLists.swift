@@ -15,6 +15,8 @@ actor FriendLists {
     private let ghosts: GhostRule
     /// What was between two when they were looked at last, as each of them sees it; what is nothing is left out.
     private var bonds: [UserID: [UserID: Bond]] = [:]
+    /// Who is asked and has not said yet whether the other may see them, and who asks.
+    private var unanswered: Set<UserPair> = []
     private var latest: Task<Void, Never>?
 
     /// - Parameter ghosts: who stands for people of the social side.
@@ -105,15 +107,31 @@ actor FriendLists {
     }
 
     private func look(at pair: UserPair, from before: Bond?) async -> (Bond, Instant) {
-        let (group, before) = (group, isBridged(pair) ? before : nil)
+        let (group, isBridged) = (group, isBridged(pair))
+        let (before, unanswered) = (isBridged ? before : nil, unanswered)
         let (bond, at) = await presence.submit { engine, now in
             let bond = Bond(engine.tie(of: pair.user, with: pair.other, in: group))
+            if let asked = pair.asked(bond), unanswered.contains(asked), engine.grants(asked.user, to: asked.other) {
+                let events = FriendLists.events(of: .accept, by: asked.user, towards: asked.other, in: group)
+                return (events, (Bond.friends, now))
+            }
             guard let before, bond.leavesRemains(of: before) else { return ([], (bond, now)) }
             let events = FriendLists.events(of: .delete, by: pair.user, towards: pair.other, in: group)
             return (events, (FriendLists.settled(bond, after: before), now))
         }
         keep(bond, of: pair)
+        if isBridged { await note(pair.asked(bond), of: pair) }
         return (bond, at)
+    }
+
+    /// Who was asked and lets the other see them has accepted: the entry that makes it a friendship is the bridge's to
+    /// make. Consents from before the request, by whatever policy, are none.
+    private func note(_ asked: UserPair?, of pair: UserPair) async {
+        unanswered.subtract([pair, UserPair(pair.other, pair.user)])
+        guard let asked, await !presence.read({ engine, _ in engine.grants(asked.user, to: asked.other) }) else {
+            return
+        }
+        unanswered.insert(asked)
     }
 
     private func keep(_ bond: Bond, of pair: UserPair) {

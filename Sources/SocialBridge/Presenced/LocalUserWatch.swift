@@ -1,3 +1,4 @@
+import BridgeEngine
 import PresenceEngine
 import PresenceModel
 import PresenceRuntime
@@ -121,5 +122,14 @@ struct UserPair: Hashable, Sendable {
     init(_ user: UserID, _ other: UserID) {
         self.user = user
         self.other = other
+    }
+
+    /// Who is asked, and by whom, of a bond seen from the first.
+    func asked(_ bond: Bond) -> UserPair? {
+        switch bond {
+        case .requested(by: .first): UserPair(other, user)
+        case .requested(by: .second): self
+        case .nothing, .friends, .blocked: nil
+        }
     }
 }
