@@ -92,6 +92,10 @@ extension BridgeEngine {
         public var ordersPerChange = 8
         /// Friendships are read anew this often, spread over the users.
         public var rereadEvery: Duration = .minutes(15)
+        /// A reading that lacks all friends and requests of a user, so many or more, counts when another one says so too.
+        public var doubtfulLoss = 5
+        /// The other one is at least this much later.
+        public var doubtfulReadingAfter: Duration = .seconds(30)
 
         /// A fault on purpose, to see that the tests notice. Not to be reached from outside the package.
         package var canary: Canary?

@@ -78,7 +78,7 @@ extension BridgeEngine {
         /// Answered by ``Event/listRead(_:_:)``, and ``Event/listReported(_:other:_:at:)`` from then on.
         case readList(UserID)
         case save(Record)
-        /// For the log; nothing depends on it.
+        /// For the log, and for who keeps something of users besides; nothing of the engine depends on it.
         case note(Note)
     }
 
@@ -115,6 +115,10 @@ extension BridgeEngine {
         case conflictDecided(SocialAddress, SocialAddress, matrix: Bond, social: Bond, decided: Bond)
         /// The two sides stay different until one of them changes.
         case leftDifferent(SocialAddress, SocialAddress, matrix: Bond, social: Bond, FriendshipRefusal?)
+        /// The account was closed: nothing is kept of it.
+        case userForgotten(UserID)
+        /// The social side says that all of the user's friends and requests are gone; it is asked once more.
+        case readingDoubted(SocialAddress, friends: Int)
     }
 
     /// Counts since the engine was made.

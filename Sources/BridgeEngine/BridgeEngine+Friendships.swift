@@ -134,7 +134,9 @@ extension BridgeEngine {
     private mutating func take(
         _ reading: FriendshipReading, seenBy observer: SocialAddress, at now: Instant, into effects: inout [Effect]
     ) {
-        guard let watcher = numbers[observer], members[watcher]?.isOpen ?? false else { return }
+        guard let watcher = numbers[observer], members[watcher]?.isOpen ?? false,
+            believes(reading, seenBy: watcher, at: now, into: &effects)
+        else { return }
         members[watcher]?.hasReadFriendships = true
         members[watcher]?.knowsFriends = true
         var bonds: [(SocialAddress, Bond, FriendRequest?)] = reading.friends.map { ($0, .friends, nil) }
@@ -160,6 +162,29 @@ extension BridgeEngine {
             afterSocial(index, since: .epoch, at: now, into: &effects)
         }
         for number in friends(of: watcher) { reviewShowing(number, at: now, into: &effects) }
+    }
+
+    /// Whether a reading is taken as it is. Of many friends and requests not one left: that is sooner a service that
+    /// begins anew, or has lost its memory for a while, than somebody's doing; another reading is to say so too.
+    private mutating func believes(
+        _ reading: FriendshipReading, seenBy watcher: Int, at now: Instant, into effects: inout [Effect]
+    ) -> Bool {
+        let isEmpty = reading.friends.isEmpty && reading.outgoing.isEmpty && reading.incoming.isEmpty
+        let counted = isEmpty ? figures[watcher].pairs.count { pairs[$0].countedSocial.withoutBlocks != .nothing } : 0
+        guard counted >= configuration.doubtfulLoss else {
+            members[watcher]?.doubtedAt = nil
+            return true
+        }
+        let doubtedAt = members[watcher]?.doubtedAt
+        if doubtedAt == nil { effects.append(.note(.readingDoubted(addresses[watcher], friends: counted))) }
+        let again = (doubtedAt ?? now) + configuration.doubtfulReadingAfter
+        let isConfirmed = again <= now
+        members[watcher]?.doubtedAt = isConfirmed ? nil : doubtedAt ?? now
+        guard !isConfirmed else { return true }
+        let regular = members[watcher]?.rereadAt ?? again
+        members[watcher]?.rereadAt = min(again, regular)
+        reviewSession(watcher, at: now, into: &effects)
+        return false
     }
 
     /// Pairs that were left different get one more order: what stood in the way, a block for one, may be gone unheard.

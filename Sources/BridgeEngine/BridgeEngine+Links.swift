@@ -74,6 +74,7 @@ extension BridgeEngine {
         if let entry = links[user] { drop(Link(user: user, address: entry.address), into: &effects) }
         if people.removeValue(forKey: user) != nil { effects.append(.save(.person(user, PersonMemory()))) }
         settle(user, forgets: true, at: now, into: &effects)
+        effects.append(.note(.userForgotten(user)))
     }
 
     private mutating func choose(

@@ -47,6 +47,8 @@ struct Member: Sendable {
     var hasLapsed = false
     /// When friendships are read anew.
     var rereadAt: Instant?
+    /// When a reading first said that all of many friends are gone, which another one is to confirm.
+    var doubtedAt: Instant?
     /// Not before: a reading was asked for.
     var readingAsked: Instant?
 

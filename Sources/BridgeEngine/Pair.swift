@@ -83,7 +83,8 @@ struct Pair: Sendable {
         return (self[partner].hasRead ? self[partner].seen : countedSocial).blockers.intersection(own)
     }
 
-    /// Where the social side cannot be brought to the aim by members alone, it is the aim itself.
+    /// Where the social side cannot be brought to the aim by members alone, it is the aim itself; but for friends in
+    /// Matrix whom a member can ask there: those two stay friends until the other one answers.
     mutating func lowerAim() {
         var (bond, steps) = (countedSocial, 0)
         while let step = bond.step(towards: aim, able: { self[$0].isMember }), steps < 5 {
@@ -91,7 +92,9 @@ struct Pair: Sendable {
             bond = next
             steps += 1
         }
-        if bond != aim { aim = countedSocial }
+        if bond == aim { return }
+        if aim == .friends, countedMatrix == .friends, case .requested = bond { return }
+        aim = countedSocial
     }
 
     /// A bond without the blocks of who is no member: nobody says when they end.

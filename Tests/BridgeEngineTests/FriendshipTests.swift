@@ -58,13 +58,87 @@ import Testing
         #expect(bench.taken().contains { if case .editList(_, .delete, _) = $0 { true } else { false } })
     }
 
-    @Test func `is never made in the name of who did not`() throws {
+    @Test func `is never made in the name of who did not, but may be asked for`() throws {
         var bench = try bench()
         let (alice, ghost) = (try user("alice"), try user("_social_0xe"))
-        // A ghost whose consent comes from nowhere.
+        let asking = BridgeEngine.Effect.actSocially(try address(a), .request(message: nil), towards: try address(x))
+        // A ghost whose consent comes from nowhere, or from a service that the bridge led to before.
         bench.perform(.listReported(alice, other: ghost, .friends, at: bench.now))
+        #expect(bench.taken() == [asking])
+        bench.perform(.actAnswered(try address(a), .request(message: nil), towards: try address(x)))
+        bench.pass(.minutes(5))
+        #expect(bench.taken().isEmpty)
+        // What the other one answers holds.
+        bench.perform(.friendshipReported(try news(x, .reject, isOwn: false, at: bench.now), seenBy: try address(a)))
+        bench.perform(.ghostMade(try address(x)))
+        #expect(bench.taken().contains { if case .editList(_, .delete, _) = $0 { true } else { false } })
+    }
+
+    @Test func `in Matrix is one still when another service is read, and is asked for there`() throws {
+        var bench = try bench()
+        let (alice, bob, ghost) = (try user("alice"), try user("bob"), try user("_social_0xe"))
+        bench.perform(.listReported(alice, other: bob, .friends, at: bench.now))
+        bench.perform(.friendshipReported(try news(b, .accept, isOwn: true, at: bench.now), seenBy: try address(a)))
+        bench.perform(.friendshipReported(try news(x, .accept, isOwn: true, at: bench.now), seenBy: try address(a)))
+        bench.perform(.ghostMade(try address(x)))
+        bench.perform(.listReported(alice, other: ghost, .friends, at: bench.now))
+        // The rows of the former service are left out.
+        bench.records.removeAll {
+            switch $0 {
+            case .pair, .beats: true
+            default: false
+            }
+        }
+        try bench.restart()
+        for (user, list, name) in [(alice, [bob: Bond.friends, ghost: .friends], a), (bob, [alice: .friends], b)] {
+            bench.perform(.sessionOpened(try address(name)))
+            bench.perform(.listRead(user, list))
+            bench.perform(.friendshipsRead(FriendshipReading(), seenBy: try address(name)))
+        }
         let acts = bench.taken()
-        #expect(!acts.contains { if case .actSocially = $0 { true } else { false } })
+        #expect(acts.contains(.actSocially(try address(a), .request(message: nil), towards: try address(x))))
+        #expect(acts.contains(.actSocially(try address(a), .request(message: nil), towards: try address(b))))
+        bench.perform(.actAnswered(try address(a), .request(message: nil), towards: try address(b)))
+        #expect(bench.taken().contains(.actSocially(try address(b), .accept, towards: try address(a))))
+        let edits = (acts + bench.taken()).contains { if case .editList = $0 { true } else { false } }
+        #expect(!edits)
+    }
+
+    @Test func `of many that a reading lacks altogether is not believed to be over before another says so`() throws {
+        let (alice, own) = (try user("alice"), try address(a))
+        let friends = try (0..<5).map { try address("0xf\($0)") }
+        let list = Dictionary(
+            uniqueKeysWithValues: try (0..<5).map { (try user("_social_0xf\($0)"), Bond.friends) })
+        /// How many friendships end in Matrix; every ghost that is needed is made.
+        func ended(_ bench: inout BridgeBench) -> Int {
+            for friend in friends { bench.perform(.ghostMade(friend)) }
+            return bench.taken().count { if case .editList(_, .delete, _) = $0 { true } else { false } }
+        }
+        for comesBack in [false, true] {
+            var bench = try BridgeBench()
+            bench.join(alice, own, friends: friends, list: list)
+            _ = bench.taken()
+            bench.perform(.friendshipsRead(FriendshipReading(), seenBy: own))
+            // Asked at once, it would say the same.
+            bench.perform(.friendshipsRead(FriendshipReading(), seenBy: own))
+            #expect(bench.effects.count { $0 == .note(.readingDoubted(own, friends: 5)) } == 1)
+            #expect(ended(&bench) == 0)
+            bench.pass(bench.engine.configuration.doubtfulReadingAfter)
+            #expect(bench.taken().contains(.readFriendships(own)))
+            bench.perform(.friendshipsRead(FriendshipReading(friends: comesBack ? friends : []), seenBy: own))
+            #expect(ended(&bench) == (comesBack ? 0 : 5))
+        }
+        // Who is left, or a few that are lost, are believed.
+        for (had, left) in [(4, 0), (5, 1)] {
+            var bench = try BridgeBench()
+            let known = try list.filter {
+                try friends.prefix(had).contains(address("0xf\($0.key.localpart.last ?? "-")"))
+            }
+            bench.join(alice, own, friends: Array(friends.prefix(had)), list: known)
+            _ = bench.taken()
+            bench.perform(.friendshipsRead(FriendshipReading(friends: Array(friends.prefix(left))), seenBy: own))
+            #expect(ended(&bench) == had - left)
+        }
     }
 
     @Test func `is remembered over a restart, so that what was taken back meanwhile stays so`() throws {

@@ -38,6 +38,8 @@ import Testing
                         .actingUser(.request(message: "private")))),
                 ["in_matrix=the second asked", "in_service=nothing", "reason=the other one's turn"]
             ),
+            (.engine(.userForgotten(ann.user)), ["keeps nothing", "user=@ann:x.org"]),
+            (.engine(.readingDoubted(ann.address, friends: 7)), ["once more", "address=0xa", "were=7"]),
         ]
         for (word, parts) in words {
             let line = BridgeLogLine(word, service: .embedded)

@@ -37,6 +37,14 @@ struct BridgeLogLine: Hashable, Sendable {
             message = "a friendship stays different in Matrix and in the social service until one of them changes"
             facts = BridgeLogLine.facts(first, second, matrix, social)
             if let refusal { facts["reason"] = BridgeLogLine.words(refusal) }
+        case .engine(.userForgotten(let user)):
+            level = .info
+            message = "an account was closed; the bridge keeps nothing of it"
+            facts = ["user": user.text]
+        case .engine(.readingDoubted(let address, let friends)):
+            level = .warning
+            message = "the service says that all friends and requests of a user are gone; it is asked once more"
+            facts = ["address": address.text, "were": "\(friends)"]
         }
         facts["service"] = service.rawValue
     }
