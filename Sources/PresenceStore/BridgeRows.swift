@@ -1,4 +1,5 @@
 import BridgeEngine
+import GRDB
 import PresenceModel
 
 /// The rows of the bridge to one service.
@@ -20,6 +21,35 @@ public struct BridgeRows: Sendable {
         try await store.write(.bridge(records, of: service))
     }
 
+    /// Takes the rows for those of the service of that name from now on. What was agreed with another one, and what was
+    /// said there, is removed: of this one it says nothing. Links, choices, and what stands in Matrix stay.
+    /// - Returns: what was removed; `nil` if it is the same service, or the first one.
+    /// - Throws: ``PresenceStoreError``: unwritten or closed; everything is as it was.
+    public func take(up identity: String) throws(PresenceStoreError) -> FormerService? {
+        let (service, path) = (service.rawValue, store.path)
+        do {
+            return try store.access { database in
+                let former = try String.fetchOne(
+                    database, sql: "SELECT identity FROM bridge_service WHERE service = ?", arguments: [service])
+                guard former != identity else { return nil }
+                var removed = former.map { FormerService(identity: $0) }
+                try store.transact(rows: 1, in: database) { database in
+                    try database.execute(
+                        sql: "INSERT OR REPLACE INTO bridge_service (service, identity) VALUES (?, ?)",
+                        arguments: [service, identity])
+                    guard removed != nil else { return }
+                    try database.execute(sql: "DELETE FROM bridge_pair WHERE service = ?", arguments: [service])
+                    removed?.pairs = database.changesCount
+                    try database.execute(sql: "DELETE FROM bridge_beats WHERE service = ?", arguments: [service])
+                    removed?.beats = database.changesCount
+                }
+                return removed
+            }
+        } catch {
+            throw .refusing(1, to: path, error)
+        }
+    }
+
     /// Everything on disk.
     /// - Parameter report: called once for each table with rows that do not parse; they are left out, and left alone.
     /// - Throws: ``PresenceStoreError``: unreadable or closed.
@@ -28,6 +58,16 @@ public struct BridgeRows: Sendable {
     ) throws(PresenceStoreError) -> [BridgeEngine.Record] {
         try store.read(reporting: report) { reader in try reader.bridge(service) }
     }
+}
+
+/// What was removed, as the bridge leads to another service now.
+public struct FormerService: Hashable, Sendable {
+    /// As it was named.
+    public var identity: String
+    /// Friendships and requests that were agreed.
+    public var pairs = 0
+    /// Users in whose names heartbeats were sent.
+    public var beats = 0
 }
 
 extension PresenceStore {

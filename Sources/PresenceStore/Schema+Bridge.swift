@@ -1,6 +1,12 @@
 extension Schema {
     /// What the bridge keeps of each service, and what users handed over for it.
     static let bridge = """
+        -- Which external service it was of whom rows speak.
+        CREATE TABLE bridge_service (
+            service TEXT PRIMARY KEY,
+            identity TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
         -- By whom, in the order of what they count for, with commas: file, operator, proof.
         CREATE TABLE bridge_link (
             service TEXT NOT NULL,

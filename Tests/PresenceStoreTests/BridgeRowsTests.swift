@@ -176,6 +176,36 @@ import Testing
         #expect(!text.contains("one"))
     }
 
+    @Test func `of another service are left out, but for links, choices and what stands in Matrix`() async throws {
+        let records = try records()
+        let store = try folder.open()
+        let rows = store.bridge(.external)
+        #expect(try rows.take(up: "one:443/ v1") == nil)
+        try await rows.write(records)
+        try await store.bridge(.embedded).write(records)
+        #expect(try rows.take(up: "one:443/ v1") == nil)
+        #expect(try rows.load() == records)
+        try await store.close()
+        let again = try folder.open()
+        let kept = records.filter {
+            switch $0 {
+            case .pair, .beats: false
+            case .link, .person, .shown, .ghost: true
+            }
+        }
+        let beats = records.count { if case .beats = $0 { true } else { false } }
+        #expect(
+            try again.bridge(.external).take(up: "one:443/ v2")
+                == FormerService(identity: "one:443/ v1", pairs: records.count - kept.count - beats, beats: beats))
+        #expect(try again.bridge(.external).load() == kept)
+        #expect(try again.bridge(.embedded).load() == records)
+        try await again.close()
+        let broken = try folder.open(.failing { _ in true })
+        #expect(throws: PresenceStoreError.self) { try broken.bridge(.external).take(up: "two:443/ v2") }
+        #expect(try broken.bridge(.external).take(up: "one:443/ v2") == nil)
+        try await broken.close()
+    }
+
     @Test func `find their room in a file from before the bridge`() async throws {
         let store = try folder.open()
         store.append([try status("a", "t")])
@@ -183,7 +213,7 @@ import Testing
         try await store.close()
         let stranger = try folder.stranger()
         try await stranger.write { database in
-            for table in ["link", "person", "beats", "shown", "ghost", "pair", "credential"] {
+            for table in ["service", "link", "person", "beats", "shown", "ghost", "pair", "credential"] {
                 try database.execute(sql: "DROP TABLE bridge_\(table)")
             }
             try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '7:%'")

@@ -64,6 +64,16 @@ extension ServerConfiguration {
         var ghostsLimit = 100_000
         var carriesBlocks = true
 
+        /// By what rows of the external service are known to be of this one: `host:port/path generation`; `nil` without a
+        /// URL. What stands behind a question mark may be a secret.
+        var serviceIdentity: String? {
+            url.map { url in
+                let text = url.publicText
+                let place = text.firstIndex(of: ":").map { text[$0...].dropFirst(3) } ?? Substring(text)
+                return "\(place) \(generation.rawValue)"
+            }
+        }
+
         /// The homeserver's own presence must be on.
         var needsHomeserversPresence: Bool { service != .off && matrix == .homeserver }
 
