@@ -45,13 +45,15 @@ public struct AuthChain: Hashable, Sendable {
     }
 
     /// As JSON, as clients send it.
-    public var text: String {
-        let elements = links.map { link -> JSONValue in
-            [
-                "type": .string(link.type), "payload": .string(link.payload), "signature": .string(link.signature),
-            ]
-        }
-        return String(decoding: CanonicalJSON.encode(.array(elements)), as: UTF8.self)
+    public var text: String { String(decoding: CanonicalJSON.encode(json), as: UTF8.self) }
+
+    var json: JSONValue {
+        .array(
+            links.map { link in
+                [
+                    "type": .string(link.type), "payload": .string(link.payload), "signature": .string(link.signature),
+                ]
+            })
     }
 
     /// Whose the chain is, if it signs `text` and no key on its way has expired.

@@ -53,6 +53,15 @@ public struct EphemeralIdentity: Sendable {
         try self.init(links: AuthChain(chain).links, key: key, at: now)
     }
 
+    /// Whether it is of the same wallet, over the same links to the same key.
+    public func isSame(as other: EphemeralIdentity) -> Bool { links == other.links && key.address == other.key.address }
+
+    /// As ``init(parsing:at:)`` reads it, with what it takes and nothing else. A secret.
+    public var text: String {
+        let value: JSONValue = ["auth_chain": AuthChain(links: links).json, "ephemeral_private_key": .string(key.text)]
+        return String(decoding: CanonicalJSON.encode(value), as: UTF8.self)
+    }
+
     /// A chain from the wallet to `text`.
     public func signing(_ text: String) -> AuthChain {
         let last = AuthLink(type: AuthLink.signedEntity, payload: text, signature: key.sign(text).text)

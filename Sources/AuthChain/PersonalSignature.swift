@@ -78,6 +78,9 @@ public struct EthereumKey: Sendable {
         address = EthereumAddress(publicKey: Curve.bytes(of: key))
     }
 
+    /// As ``init(_:)`` takes it: the secret itself, for who keeps it.
+    var text: String { Hexadecimal.encode(secret) }
+
     /// Signs as wallets do for `personal_sign`; the same text always gets the same signature (RFC 6979).
     public func sign(_ message: String) -> PersonalSignature {
         var signature = secp256k1_ecdsa_recoverable_signature()

@@ -21,20 +21,16 @@ public struct HandedCredential: Hashable, Sendable {
     public var address: SocialAddress
     /// `nil`: nobody said.
     public var expires: Instant?
-    /// A service did not take it.
-    public var isRefused: Bool
 
     /// A credential as given.
     public init(
-        user: UserID, kind: Kind, secret: String, address: SocialAddress, expires: Instant? = nil,
-        isRefused: Bool = false
+        user: UserID, kind: Kind, secret: String, address: SocialAddress, expires: Instant? = nil
     ) {
         self.user = user
         self.kind = kind
         self.secret = secret
         self.address = address
         self.expires = expires
-        self.isRefused = isRefused
     }
 
     /// A longer secret is none of ours: an identity is a chain of a few signatures.

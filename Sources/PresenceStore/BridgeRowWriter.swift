@@ -104,12 +104,12 @@ struct BridgeRowWriter {
     static func write(_ credential: HandedCredential, to database: Database) throws {
         try database.cachedStatement(
             sql: """
-                INSERT OR REPLACE INTO bridge_credential (user, kind, secret, address, expires, is_refused)
-                VALUES (?, ?, CAST(? AS TEXT), ?, ?, ?)
+                INSERT OR REPLACE INTO bridge_credential (user, kind, secret, address, expires)
+                VALUES (?, ?, CAST(? AS TEXT), ?, ?)
                 """
         ).execute(arguments: [
             credential.user.text, credential.kind.rawValue, Data(credential.secret.utf8), credential.address.text,
-            credential.expires?.millisecondsSinceEpoch, credential.isRefused,
+            credential.expires?.millisecondsSinceEpoch,
         ])
     }
 

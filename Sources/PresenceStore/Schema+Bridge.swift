@@ -74,7 +74,6 @@ extension Schema {
             secret TEXT NOT NULL,
             address TEXT NOT NULL,
             expires INTEGER CHECK (expires >= 0),
-            is_refused INTEGER NOT NULL CHECK (is_refused IN (0, 1)),
             PRIMARY KEY (user, kind)
         ) STRICT, WITHOUT ROWID;
         """

@@ -55,14 +55,14 @@ extension SnapshotReader {
 
     mutating func credentials() throws -> [HandedCredential] {
         try rows(
-            of: "bridge_credential", ["user", "kind", "secret", "address", "expires", "is_refused"], by: "user, kind"
+            of: "bridge_credential", ["user", "kind", "secret", "address", "expires"], by: "user, kind"
         ) { (row) throws(UnparsableColumn) in
             guard let secret = try row.text(2, limitBytes: HandedCredential.secretLimitBytes), !secret.isEmpty else {
                 throw UnparsableColumn(number: 2)
             }
             return HandedCredential(
                 user: try row.user(0), kind: try row.word(1), secret: secret, address: try row.address(3),
-                expires: try row.instant(4), isRefused: try row.flag(5))
+                expires: try row.instant(4))
         }
     }
 }

@@ -16,6 +16,8 @@ public enum CredentialTrouble: Error, Hashable, Sendable {
     case none
     /// What there was is over or was refused; until the user hands over another.
     case expired
+    /// Whoever gives them out does not do so for this user: somebody has to mend that. Try again, seldom.
+    case refused(String)
     /// Whoever gives them out cannot be asked now; try again.
     case unavailable(String)
 }

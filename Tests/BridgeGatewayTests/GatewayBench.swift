@@ -108,7 +108,7 @@ struct GatewayBench: Sendable {
         adjust(&settings)
         let server = try ServerName(parsing: "x.org")
         let (clock, disk) = (clock, disk)
-        book = CredentialBook(form: form, saved: [], keeping: disk, clock: clock)
+        book = CredentialBook(form: form, saved: [], keeping: disk, wall: { clock.now })
         runtimes = services.map { _ in
             BridgeRuntime(
                 engine: BridgeEngine(server: server, configuration: settings, seed: 1), clock: clock, journal: disk,

@@ -123,7 +123,7 @@ struct `The bridge at a live homeserver with presence` {
             let token = try await service.logins.token(for: id)
             let who = try await Self.get("/account/whoami", token, world)
             #expect(who["user_id"]?.string == paul.id && who["device_id"]?.string == ApplicationServiceLogins.device)
-            await service.logins.forget(id)
+            await service.logins.forget(id, token)
         }
         let devices = try await Self.get("/devices", paul.token, world)["devices"]?.array ?? []
         #expect(devices.count { $0["device_id"]?.string == ApplicationServiceLogins.device } == 1, "\(devices)")

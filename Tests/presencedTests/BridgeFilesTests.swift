@@ -53,20 +53,20 @@ import Testing
 
     /// The parts of a bridge to both services, without sides.
     private func parts(
-        _ folder: TemporaryFolder, _ store: PresenceStore
+        _ folder: TemporaryFolder, _ store: PresenceStore, url: String = "wss://s.example/?key=secret"
     ) async throws -> (parts: BridgeParts, book: CredentialBook, log: RecordedLog) {
         let text = """
             server_name: x.org
             data_directory: .
             social: {enabled: true}
-            bridge: {service: both, url: "wss://s.example/?key=secret", links_file: links, tokens_file: tokens}
+            bridge: {service: both, url: "\(url)", links_file: links, tokens_file: tokens}
             """
         let configuration = try ConfigurationReader.read(text, file: folder.path("p.yaml")).configuration
         let clock = AnchoredClock(wallMilliseconds: 1_790_000_000_000)
         let log = RecordedLog()
         let logger = Logger(label: "bridge") { _ in log }
         let book = try #require(
-            try BridgeParts.book(configuration, store: store, login: nil, clock: clock, logger: logger))
+            try BridgeParts.book(configuration, store: store, login: nil, logger: logger))
         let sides = configuration.bridge.services.map { service in
             BridgeParts.Sides(service: service, social: NoSide(), matrix: NoSide())
         }
@@ -140,6 +140,42 @@ import Testing
             await parts.metrics.contains { $0.name == "presenced_bridge_links" && $0.samples.map(\.value) == [1, 1] })
         await parts.stop()
         try await store.close()
+    }
+
+    @Test func `have parts that keep nothing of who is gone`() async throws {
+        let folder = try TemporaryFolder()
+        let user = try UserID(parsing: "@ann:x.org")
+        let store = try PresenceStore(path: folder.path("db"))
+        let (parts, book, log) = try await parts(folder, store)
+        let link = Link(user: user, address: try SocialAddress(parsing: "0xa"))
+        try await parts.desk.link(link, by: .operator)
+        try await parts.desk.handOver(
+            HandedCredential(user: user, kind: .token, secret: "handed", address: link.address))
+        #expect(try store.credentials().count == 1)
+        await parts.runtime(of: .external)?.submit(.userGone(user))
+        #expect(await comes { (try? store.credentials())?.isEmpty == true })
+        #expect(await comes { (try? await token(book)) == .some(nil) })
+        #expect(log.messages.contains { $0.contains("account was closed") })
+        await parts.stop()
+        try await store.close()
+    }
+
+    @Test func `have parts that know nothing of friendships in another service`() async throws {
+        let folder = try TemporaryFolder()
+        let (ann, bob) = (try UserID(parsing: "@ann:x.org"), try UserID(parsing: "@bob:x.org"))
+        let (low, high) = (try SocialAddress(parsing: "0xa"), try SocialAddress(parsing: "0xb"))
+        let pair = PairMemory(firstUser: ann, secondUser: bob, aim: .friends, matrix: .friends, social: .friends)
+        for (url, dropped) in [("wss://one.example/x", 0), ("wss://one.example:443/x?y", 0), ("wss://two.example", 1)] {
+            let store = try PresenceStore(path: folder.path("db"))
+            if dropped == 0 { try await store.bridge(.external).write([.pair(low, high, pair)]) }
+            let (parts, _, log) = try await parts(folder, store, url: url)
+            let known = await parts.runtime(of: .external)?.read { engine, _ in engine.socialAcquaintances(of: low) }
+            #expect(known == (dropped == 0 ? [high] : []))
+            let lines = log.messages.filter { $0.contains("another service") }
+            #expect(lines.count == dropped && lines.allSatisfy { $0.contains("was=one.example:443/x v1") })
+            await parts.stop()
+            try await store.close()
+        }
     }
 
     /// Whether it comes to hold within ten seconds.

@@ -13,11 +13,17 @@ public actor ApplicationServiceLogins {
     /// The device of which every token is.
     public static let device = "org.presenced.bridge"
 
+    /// Log-ins at once; the others wait in the order of their coming.
+    public static let loginsAtOnce = 8
+
     private let client: HomeserverClient
     private var tokens: [UserID: String] = [:]
     /// In the order of their coming; who was forgotten meanwhile may be in it still.
     private var order: [UserID] = []
     private var underway: [UserID: Task<Result<String, HomeserverTrouble>, Never>] = [:]
+    private var free = ApplicationServiceLogins.loginsAtOnce
+    /// No more than there are users.
+    private var waiting: ArraySlice<CheckedContinuation<Void, Never>> = []
 
     /// - Parameter registration: whose namespaces hold the users.
     public init(registration: Registration, homeserver: any HomeserverAsking) {
@@ -30,29 +36,27 @@ public actor ApplicationServiceLogins {
     public func token(for user: UserID) async throws(HomeserverTrouble) -> String {
         if let token = tokens[user] { return token }
         if let same = underway[user] { return try await same.value.get() }
-        let task = Task { [client] () -> Result<String, HomeserverTrouble> in
-            do throws(HomeserverTrouble) {
-                return .success(
-                    try await client.logIn(
-                        user, device: ApplicationServiceLogins.device, deviceName: "presenced, in the social service"))
-            } catch {
-                return .failure(ApplicationServiceLogins.explained(error))
-            }
-        }
+        let task = Task { await logIn(user) }
         underway[user] = task
         let result = await task.value
-        // Forgotten meanwhile: whoever forgot it does not want it.
-        if underway[user] == task {
-            underway[user] = nil
-            if case .success(let token) = result { keep(token, of: user) }
-        }
+        underway[user] = nil
+        if case .success(let token) = result { keep(token, of: user) }
         return try result.get()
     }
 
-    /// The token is not taken any more: the next one is got anew.
-    public func forget(_ user: UserID) {
-        tokens[user] = nil
-        underway[user] = nil
+    /// That token is not taken any more: the next one is got anew. One that was got since stays.
+    public func forget(_ user: UserID, _ token: String) { if tokens[user] == token { tokens[user] = nil } }
+
+    private func logIn(_ user: UserID) async -> Result<String, HomeserverTrouble> {
+        if free > 0 { free -= 1 } else { await withCheckedContinuation { waiting.append($0) } }
+        defer { if let next = waiting.popFirst() { next.resume() } else { free += 1 } }
+        do throws(HomeserverTrouble) {
+            return .success(
+                try await client.logIn(
+                    user, device: ApplicationServiceLogins.device, deviceName: "presenced, in the social service"))
+        } catch {
+            return .failure(ApplicationServiceLogins.explained(error))
+        }
     }
 
     private func keep(_ token: String, of user: UserID) {

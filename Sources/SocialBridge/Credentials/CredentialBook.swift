@@ -1,7 +1,6 @@
 import AuthChain
 import BridgeEngine
 import PresenceModel
-import PresenceRuntime
 import SocialEngine
 import Synchronization
 
@@ -19,13 +18,13 @@ public protocol CredentialKeeping: Sendable {
 public struct TokenLogin: Sendable {
     /// The user's token; the same until it is forgotten.
     public var token: @Sendable (UserID) async throws(CredentialTrouble) -> String
-    /// The service did not take it: the next one is to be another.
-    public var forget: @Sendable (UserID) async -> Void
+    /// The service did not take that token: the next one is to be another.
+    public var forget: @Sendable (UserID, String) async -> Void
 
     /// A login as given.
     public init(
         token: @escaping @Sendable (UserID) async throws(CredentialTrouble) -> String,
-        forget: @escaping @Sendable (UserID) async -> Void
+        forget: @escaping @Sendable (UserID, String) async -> Void
     ) {
         self.token = token
         self.forget = forget
@@ -33,7 +32,11 @@ public struct TokenLogin: Sendable {
 }
 
 /// By what sessions with the external service are opened: what the user handed over, else the operator's file, else a
-/// login by the application service. What was refused is not given again.
+/// login by the application service.
+///
+/// What a user handed over is given for the address that they were linked to then. A login is for who is known at the
+/// service by their own name: it takes the token for that user, whoever they are linked to. What was refused is not given
+/// again in this run; a service may have had its reasons, so after a restart it is tried once more.
 public actor CredentialBook: SessionCredentials {
     /// What the service takes.
     public enum Form: Hashable, Sendable {
@@ -60,8 +63,11 @@ public actor CredentialBook: SessionCredentials {
     public nonisolated let form: Form
     private let keeping: any CredentialKeeping
     private let login: TokenLogin?
-    private let clock: any PresenceClock
+    private let wall: @Sendable () -> Instant
     private var handed: [Slot: HandedCredential]
+    /// Of ``handed``, secrets that were refused.
+    private var refusedHanded: [Slot: String] = [:]
+    private let turns = Turns<UserID>()
     /// Of the operator's file.
     private var filed: [UserID: String] = [:]
     /// Tokens of the file that were refused.
@@ -72,14 +78,15 @@ public actor CredentialBook: SessionCredentials {
     /// - Parameters:
     ///   - saved: what was handed over in earlier runs.
     ///   - login: asked last, for tokens; `nil`: nobody is.
+    ///   - wall: the wall clock, by which credentials expire.
     public init(
         form: Form, saved: [HandedCredential], keeping: any CredentialKeeping, login: TokenLogin? = nil,
-        clock: any PresenceClock
+        wall: @escaping @Sendable () -> Instant
     ) {
         self.form = form
         self.keeping = keeping
         self.login = login
-        self.clock = clock
+        self.wall = wall
         handed = Dictionary(
             saved.map { (Slot(user: $0.user, kind: $0.kind), $0) }, uniquingKeysWith: { _, latest in latest })
     }
@@ -91,7 +98,7 @@ public actor CredentialBook: SessionCredentials {
         of user: UserID, at address: SocialAddress
     ) async throws(CredentialTrouble) -> SessionCredential {
         switch form {
-        case .tokens: .token(try await token(of: user))
+        case .tokens: .token(try await token(of: user, at: address))
         case .identities: .identity(try identity(of: user, at: address))
         }
     }
@@ -100,14 +107,26 @@ public actor CredentialBook: SessionCredentials {
     public func refused(_ credential: SessionCredential, of user: UserID) async {
         switch credential {
         case .token(let token):
-            if await refuse(.token, of: user, where: { $0.secret == token }) { return }
-            if filed[user] == token { refusedFiled[user] = token } else { await login?.forget(user) }
+            let slot = Slot(user: user, kind: .token)
+            if handed[slot]?.secret == token {
+                refusedHanded[slot] = token
+            } else if filed[user] == token {
+                refusedFiled[user] = token
+            } else {
+                await login?.forget(user, token)
+            }
         case .identity(let identity):
-            _ = await refuse(.identity, of: user) { $0.expires == identity.expiration }
+            let slot = Slot(user: user, kind: .identity)
+            // What was refused late may be another than there is now.
+            guard let own = handed[slot], own.expires == identity.expiration,
+                let kept = try? EphemeralIdentity(parsing: own.secret, at: .epoch), kept.isSame(as: identity)
+            else { return }
+            refusedHanded[slot] = own.secret
         }
     }
 
-    /// Of users who handed something over, and whose token in the file is another, from this call on.
+    /// Of users who handed something over or took it back, and whose token in the file is another or gone, from this call
+    /// on.
     public nonisolated func changes() -> AsyncStream<UserID> {
         AsyncStream(bufferingPolicy: .bufferingNewest(CredentialBook.wakesLimit)) { continuation in
             let number = listeners.withLock { listeners in
@@ -123,48 +142,68 @@ public actor CredentialBook: SessionCredentials {
 
     // MARK: What comes in
 
-    /// Takes the file's tokens in the place of those of before; who has another one is woken.
+    /// Takes the file's tokens in the place of those of before; who has another one, or none any more, is woken.
     public func take(_ tokens: [UserID: String]) {
         let before = filed
         filed = tokens
         refusedFiled = refusedFiled.filter { tokens[$0.key] == $0.value }
-        for user in tokens.keys.sorted() where before[user] != tokens[user] { wake(user) }
+        let users = Set(before.keys).union(tokens.keys).sorted()
+        for user in users where before[user] != tokens[user] { wake(user) }
     }
 
     /// Takes what a user hands over, in the place of what they handed over before; it is on disk by the return.
     /// - Throws: what the store throws; the one of before stays.
     public func handOver(_ credential: HandedCredential) async throws {
-        try await keeping.keep(credential)
-        handed[Slot(user: credential.user, kind: credential.kind)] = credential
-        wake(credential.user)
+        try await turns.take(credential.user) { await self.keep(credential) }.get()
     }
 
-    /// Forgets what the user handed over; it is gone from the disk by the return. A session that was opened with it goes
-    /// on until it ends.
+    /// Forgets what the user handed over; it is gone from the disk by the return. The session that was opened with it goes
+    /// on until it ends; the next one is opened with something else.
     /// - Throws: what the store throws; what could not be removed stays.
     public func takeBack(of user: UserID) async throws {
+        try await turns.take(user) { await self.remove(of: user) }.get()
+    }
+
+    private func keep(_ credential: HandedCredential) async -> Result<Void, any Error> {
+        do {
+            try await keeping.keep(credential)
+        } catch {
+            return .failure(error)
+        }
+        let slot = Slot(user: credential.user, kind: credential.kind)
+        handed[slot] = credential
+        refusedHanded[slot] = nil
+        wake(credential.user)
+        return .success(())
+    }
+
+    private func remove(of user: UserID) async -> Result<Void, any Error> {
         for kind in HandedCredential.Kind.allCases {
             let slot = Slot(user: user, kind: kind)
             guard handed[slot] != nil else { continue }
-            try await keeping.removeCredential(kind, of: user)
+            do {
+                try await keeping.removeCredential(kind, of: user)
+            } catch {
+                return .failure(error)
+            }
             handed[slot] = nil
+            refusedHanded[slot] = nil
+            wake(user)
         }
+        return .success(())
     }
 
     // MARK: How it stands
 
     /// What the user handed over, without the secrets.
     public func handedOver(by user: UserID) -> [CredentialView] {
-        HandedCredential.Kind.allCases.compactMap { kind in
-            handed[Slot(user: user, kind: kind)].map { CredentialView($0, at: clock.now) }
-        }
+        HandedCredential.Kind.allCases.compactMap { kind in view(Slot(user: user, kind: kind)) }
     }
 
     /// Of how many users there are credentials; whom a login is for is not counted.
     public var counts: Counts {
-        let now = clock.now
-        let own = handed.values.filter { $0.kind.form == form }
-        return Counts(handed: own.count { CredentialView($0, at: now).state == .good }, filed: filed.count)
+        let own = handed.keys.filter { $0.kind.form == form }
+        return Counts(handed: own.count { view($0)?.state == .good }, filed: filed.count)
     }
 
     /// Of how many users there are credentials.
@@ -181,14 +220,14 @@ public actor CredentialBook: SessionCredentials {
         }
     }
 
-    /// Why no session can be opened for the user for want of a credential, as a kind of ``SocialSideReport/failures``;
-    /// `nil`: there is one, or may be.
-    public func lack(of user: UserID) -> String? {
-        let (own, line) = (handed[Slot(user: user, kind: form.kind)], filed[user])
-        if let own, CredentialView(own, at: clock.now).state == .good { return nil }
+    /// Why no session can be opened for the user at that address for want of a credential, as a kind of
+    /// ``SocialSideReport/failures``; `nil`: there is one, or may be.
+    public func lack(of user: UserID, at address: SocialAddress) -> String? {
+        let (own, line) = (view(Slot(user: user, kind: form.kind), at: address), filed[user])
+        if own?.state == .good { return nil }
         if form == .tokens {
             if let line, refusedFiled[user] != line { return nil }
-            if login != nil { return nil }
+            if loginForTokens(of: user, at: address) != nil { return nil }
             return own == nil && line == nil ? "no_credential" : "unauthorized"
         }
         return own == nil ? "no_credential" : "unauthorized"
@@ -196,33 +235,37 @@ public actor CredentialBook: SessionCredentials {
 
     // MARK: Means
 
-    private func token(of user: UserID) async throws(CredentialTrouble) -> String {
-        let own = handed[Slot(user: user, kind: .token)]
-        if let own, CredentialView(own, at: clock.now).state == .good { return own.secret }
+    private func view(_ slot: Slot) -> CredentialView? {
+        handed[slot].map { CredentialView($0, isRefused: refusedHanded[slot] == $0.secret, at: wall()) }
+    }
+
+    /// `nil`, too, for one that speaks for another address.
+    private func view(_ slot: Slot, at address: SocialAddress) -> CredentialView? {
+        view(slot).flatMap { $0.address == address ? $0 : nil }
+    }
+
+    private func token(of user: UserID, at address: SocialAddress) async throws(CredentialTrouble) -> String {
+        let slot = Slot(user: user, kind: .token)
+        let own = view(slot, at: address)
+        if own?.state == .good, let secret = handed[slot]?.secret { return secret }
         let filed = filed[user]
         if let filed, refusedFiled[user] != filed { return filed }
-        if let login { return try await login.token(user) }
+        if let login = loginForTokens(of: user, at: address) { return try await login.token(user) }
         throw own == nil && filed == nil ? .none : .expired
     }
 
-    private func identity(of user: UserID, at address: SocialAddress) throws(CredentialTrouble) -> EphemeralIdentity {
-        guard let own = handed[Slot(user: user, kind: .identity)] else { throw .none }
-        guard CredentialView(own, at: clock.now).state == .good, own.address == address,
-            let identity = try? EphemeralIdentity(parsing: own.secret, at: clock.now)
-        else { throw .expired }
-        return identity
+    /// For users who are known at the service by their own name.
+    private func loginForTokens(of user: UserID, at address: SocialAddress) -> TokenLogin? {
+        (try? SocialAddress(parsing: user.text)) == address ? login : nil
     }
 
-    private func refuse(
-        _ kind: HandedCredential.Kind, of user: UserID, where matches: (HandedCredential) -> Bool
-    ) async -> Bool {
-        let slot = Slot(user: user, kind: kind)
-        guard var credential = handed[slot], matches(credential) else { return false }
-        credential.isRefused = true
-        handed[slot] = credential
-        // If the disk fails, it is tried once more after the next start, and refused again.
-        try? await keeping.keep(credential)
-        return true
+    private func identity(of user: UserID, at address: SocialAddress) throws(CredentialTrouble) -> EphemeralIdentity {
+        let slot = Slot(user: user, kind: .identity)
+        guard let own = handed[slot] else { throw .none }
+        guard view(slot, at: address)?.state == .good,
+            let identity = try? EphemeralIdentity(parsing: own.secret, at: wall())
+        else { throw .expired }
+        return identity
     }
 
     private func wake(_ user: UserID) {
@@ -257,10 +300,10 @@ public struct CredentialView: Hashable, Sendable {
     /// `nil`: nobody said.
     public var expires: Instant?
 
-    init(_ credential: HandedCredential, at now: Instant) {
+    init(_ credential: HandedCredential, isRefused: Bool, at now: Instant) {
         kind = credential.kind
         address = credential.address
         expires = credential.expires
-        state = credential.isRefused ? .refused : credential.expires.map { $0 <= now } ?? false ? .expired : .good
+        state = isRefused ? .refused : credential.expires.map { $0 <= now } ?? false ? .expired : .good
     }
 }

@@ -60,7 +60,7 @@ public struct RunningDesk: BridgeDesk {
             if !view.isOpen, let address = view.link?.address {
                 failure = await bridge.social.latestFailure(of: address)
                 if failure == nil, view.participates, bridge.setting.service == .external {
-                    failure = await book?.lack(of: user)
+                    failure = await book?.lack(of: user, at: address)
                 }
             }
             sessions.append(

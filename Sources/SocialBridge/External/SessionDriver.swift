@@ -357,6 +357,7 @@ extension BridgedSessionError {
         switch trouble {
         case .none: self.init(.noCredential, "there is no credential")
         case .expired: self.init(.noCredential, "the credential is over, or was refused")
+        case .refused(let reason): self.init(.unauthorized, reason)
         case .unavailable(let reason): self.init(.credentialsUnavailable, reason)
         }
     }

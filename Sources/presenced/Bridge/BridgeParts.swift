@@ -27,8 +27,7 @@ struct BridgeParts: Sendable {
     /// - Parameter login: by the application service, where it is configured.
     /// - Throws: ``StartFailure`` if what was saved cannot be read.
     static func book(
-        _ configuration: ServerConfiguration, store: PresenceStore, login: TokenLogin?, clock: AnchoredClock,
-        logger: Logger
+        _ configuration: ServerConfiguration, store: PresenceStore, login: TokenLogin?, logger: Logger
     ) throws -> CredentialBook? {
         guard configuration.bridge.services.contains(.external) else { return nil }
         let saved = try reading(configuration) { try store.credentials { warn(of: $0, logger) } }
@@ -55,14 +54,22 @@ struct BridgeParts: Sendable {
             let service = side.service
             let rows = store.bridge(service)
             let saved = try BridgeParts.reading(configuration) {
-                try rows.load { BridgeParts.warn(of: $0, logger) }
+                if service == .external, let identity = configuration.bridge.serviceIdentity {
+                    BridgeParts.say(of: try rows.take(up: identity), now: identity, logger)
+                }
+                return try rows.load { BridgeParts.warn(of: $0, logger) }
             }
             let runtime = BridgeRuntime(
                 engine: BridgeEngine(
                     server: configuration.serverName, configuration: configuration.bridgeConfiguration(for: service),
                     seed: UInt64.random(in: 0 ... .max)),
                 clock: clock, journal: rows, social: side.social, matrix: side.matrix
-            ) { word in BridgeLogLine(word, service: service).write(to: logger) }
+            ) { word in
+                BridgeLogLine(word, service: service).write(to: logger)
+                if let book, case .engine(.userForgotten(let user)) = word {
+                    BridgeParts.forget(user, book, logger)
+                }
+            }
             await runtime.start(from: saved)
             runtimes.append((service, runtime))
             bridges.append(
@@ -109,6 +116,32 @@ struct BridgeParts: Sendable {
                 "cannot use the database; nothing was changed",
                 ["path": "\(configuration.storeFilePath)", "reason": "\(error)"])
         }
+    }
+
+    /// Of whose account was closed, no secret stays.
+    private static func forget(_ user: UserID, _ book: CredentialBook, _ logger: Logger) {
+        Task {
+            do {
+                try await book.takeBack(of: user)
+            } catch {
+                logger.error(
+                    "what a user handed over could not be removed, whose account was closed",
+                    metadata: ["user": "\(user)", "reason": "\(error)"])
+            }
+        }
+    }
+
+    private static func say(of former: FormerService?, now identity: String, _ logger: Logger) {
+        guard let former else { return }
+        logger.notice(
+            """
+            the bridge leads to another service (bridge.url, bridge.generation): what was agreed with the former one is \
+            left out; friendships in Matrix stay, and are asked for in this one
+            """,
+            metadata: [
+                "was": "\(former.identity)", "is": "\(identity)", "friendships": "\(former.pairs)",
+                "heartbeats": "\(former.beats)",
+            ])
     }
 
     private static func warn(of skipped: SkippedRows, _ logger: Logger) {

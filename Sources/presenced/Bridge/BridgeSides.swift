@@ -63,7 +63,7 @@ struct BridgeBuilder {
     /// - Throws: ``StartFailure``.
     func build(tokens: any Authenticating) async throws -> BridgeParts? {
         try checkGhosts()
-        let book = try BridgeParts.book(configuration, store: store, login: login, clock: clock, logger: logger)
+        let book = try BridgeParts.book(configuration, store: store, login: login, logger: logger)
         var sides: [BridgeParts.Sides] = []
         for (place, service) in configuration.bridge.services.enumerated() {
             guard let social = socialSide(service, book) else { continue }
@@ -99,7 +99,7 @@ struct BridgeBuilder {
     private var external: (any BridgedService)? {
         let bridge = configuration.bridge
         guard let url = bridge.url else { return nil }
-        let now: @Sendable () -> Instant = { [clock] in clock.now }
+        let now = PresenceServer.wall
         var client = SocialClient.Configuration(url: url.text)
         client.trustedCertificates = bridge.caFile
         switch bridge.generation {
@@ -126,10 +126,11 @@ struct BridgeBuilder {
             do throws(HomeserverTrouble) {
                 return try await logins.token(for: user)
             } catch {
+                if case .refused = error.code { throw .refused(error.message) }
                 throw .unavailable(error.message)
             }
-        } forget: { user in
-            await logins.forget(user)
+        } forget: { user, token in
+            await logins.forget(user, token)
         }
     }
 

@@ -218,6 +218,9 @@ private struct ListenFailure: Error {
 }
 
 extension PresenceServer {
+    /// What is signed, and what expires, goes by this clock, not by the one that never jumps.
+    static let wall: @Sendable () -> Instant = { Instant(millisecondsSinceEpoch: wallMilliseconds()) }
+
     static func wallMilliseconds() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
     private static func makeFolder(_ path: String) throws {

@@ -31,6 +31,28 @@ private final class ScriptedHomeserver: HomeserverAsking {
     }
 }
 
+/// Lets everybody in, and counts how many ask at once.
+private final class CountingHomeserver: HomeserverAsking {
+    private let state = Mutex((asked: 0, now: 0, most: 0))
+
+    var asked: Int { state.withLock { $0.asked } }
+    var most: Int { state.withLock { $0.most } }
+
+    func ask(_ question: HomeserverQuestion) async throws(HomeserverTrouble) -> HomeserverAnswer {
+        let number = state.withLock { state in
+            (state.asked, state.now) = (state.asked + 1, state.now + 1)
+            state.most = max(state.most, state.now)
+            return state.asked
+        }
+        // Long enough for all who may to ask.
+        for _ in 0..<1000 { await Task.yield() }
+        state.withLock { $0.now -= 1 }
+        let body = String(decoding: question.body ?? [], as: UTF8.self)
+        let user = body.split(separator: "\"").first { $0.hasPrefix("@") } ?? ""
+        return HomeserverAnswer(status: 200, body: Array(#"{"user_id":"\#(user)","access_token":"t\#(number)"}"#.utf8))
+    }
+}
+
 private func registration() throws -> Registration {
     Registration(
         id: "presenced", url: nil, ownToken: PretendHomeserver.ownToken,
@@ -103,13 +125,25 @@ private func registration() throws -> Registration {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(tokens == Array(repeating: "token-1", count: 5))
-        await logins.forget(alice)
+        await logins.forget(alice, "token-0")
+        #expect(try await logins.token(for: alice) == "token-1")
+        await logins.forget(alice, "token-1")
         #expect(try await logins.token(for: alice) == "token-2")
         #expect(homeserver.lines == ["POST /login", "POST /login"])
         let body = try #require(homeserver.bodies.first)
         #expect(body.contains(#""device_id":"org.presenced.bridge""#))
         #expect(body.contains(#""identifier":{"type":"m.id.user","user":"@alice:x.org"}"#))
         #expect(body.contains(#""type":"m.login.application_service""#))
+    }
+
+    @Test func `for many is so for a few at a time`() async throws {
+        let homeserver = CountingHomeserver()
+        let logins = ApplicationServiceLogins(registration: try registration(), homeserver: homeserver)
+        let users = try (0..<50).map { try UserID(parsing: "@u\($0):x.org") }
+        await withTaskGroup(of: Void.self) { group in
+            for user in users { group.addTask { _ = try? await logins.token(for: user) } }
+        }
+        #expect(homeserver.asked == 50 && homeserver.most == ApplicationServiceLogins.loginsAtOnce)
     }
 
     @Test func `keeps nothing of what was refused, nor a token of somebody else`() async throws {
