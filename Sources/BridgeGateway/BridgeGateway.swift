@@ -28,19 +28,23 @@ public struct BridgeGateway: Sendable {
     let desk: any BridgeDesk
     let tokens: any Authenticating
     let clock: any PresenceClock
+    let wall: @Sendable () -> Instant
     let configuration: Configuration
     let changeRate: RequestRate<UserID>
     let spent = SpentProofs()
 
-    /// - Parameter tokens: whose an access token is.
+    /// - Parameters:
+    ///   - tokens: whose an access token is.
+    ///   - wall: the wall clock, by which what was signed is timely, and expires.
     public init(
         server: ServerName, desk: any BridgeDesk, tokens: any Authenticating, clock: any PresenceClock,
-        configuration: Configuration = Configuration()
+        wall: @escaping @Sendable () -> Instant, configuration: Configuration = Configuration()
     ) {
         self.server = server
         self.desk = desk
         self.tokens = tokens
         self.clock = clock
+        self.wall = wall
         self.configuration = configuration
         changeRate = RequestRate(
             perSecond: configuration.changesPerSecond, burst: configuration.changeBurst, now: { clock.now })
@@ -112,6 +116,18 @@ public struct BridgeGateway: Sendable {
         return address
     }
 
+    /// Ends links, and then what was handed over, also where the former could not be stored.
+    func endLinks(of user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {
+        var trouble: BridgeRefusal?
+        do throws(BridgeRefusal) {
+            try await desk.unlink(user, by: sources)
+        } catch {
+            trouble = error
+        }
+        try await desk.takeBackCredentials(of: user)
+        if let trouble { throw trouble }
+    }
+
     func choice(in request: MatrixRequest) async throws(MatrixErrorBody) -> BridgeChoice {
         let body = try BridgeSettingsBody.decode(
             try await request.bodyBytes(limit: configuration.bodyLimitBytes))
@@ -142,6 +158,9 @@ extension MatrixErrorBody {
                 ? "\(rival.user) is linked to \(rival.address) by \(source.words)"
                 : "The address, or you, are linked otherwise, by \(source.words)"
             self.init(.linkTaken, "\(who), which counts for as much or more.", status: 409)
+        case .noLinks:
+            self.init(
+                .forbidden, "In our own social service everybody is who they are in Matrix; there is nothing to link.")
         case .notLinked: self.init(.notFound, "You are not linked to any address.")
         case .otherAddress: self.init(.invalidParameter, "The identity is of another address than you are linked to.")
         case .notTaken(.token): self.init(.invalidParameter, "No social service here takes tokens.")

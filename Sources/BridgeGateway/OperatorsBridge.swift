@@ -41,7 +41,7 @@ extension BridgeGateway {
     }
 
     /// `PUT /_presenced/admin/v1/bridge/links/{userId}`: `{"address"}` → 200 `{}`, on disk by then, in the place of a link
-    /// that the operator made before; 409 where the user or the address is linked by what counts for as much or more.
+    /// that the operator made before; 403 where there is no external service, 409 where the user or the address is linked by what counts for as much or more.
     func putBridgeLink(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let user = try user(in: request)
         let text = try BridgeAddressBody.decode(try await request.bodyBytes(limit: configuration.bodyLimitBytes))
@@ -54,10 +54,7 @@ extension BridgeGateway {
     /// said is taken back, and what the user handed over. A file's line, and the rule, hold on.
     func deleteBridgeLink(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let user = try user(in: request)
-        try await ordering { () throws(BridgeRefusal) in
-            try await desk.takeBackCredentials(of: user)
-            try await desk.unlink(user, by: [.operator, .proof])
-        }
+        try await ordering { () throws(BridgeRefusal) in try await endLinks(of: user, by: [.operator, .proof]) }
         return .emptyObject
     }
 

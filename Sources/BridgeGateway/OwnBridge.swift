@@ -25,11 +25,11 @@ extension BridgeGateway {
 
     /// `PUT …/org.presenced/bridge/link`: `{"address","timestamp","auth_chain","token"?|"identity"?}` → 200 `{}`, on disk
     /// by then: the wallet of `address` signed `presenced link @user:server TIMESTAMP` within the last five minutes. The
-    /// user takes part from then on, unless they declined. Each proof counts once.
+    /// user takes part in the external service from then on, unless they declined. Each proof counts once.
     func putOwnLink(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let user = try await changer(of: request)
         let body = try BridgeLinkBody.decode(try await request.bodyBytes(limit: configuration.bodyLimitBytes))
-        let now = clock.now
+        let now = wall()
         let address = try address(body.address)
         let proof: LinkProof
         do throws(AuthChainError) {
@@ -40,6 +40,10 @@ extension BridgeGateway {
         }
         let credential = try body.credential.map { (body) throws(MatrixErrorBody) in
             try self.credential(body, of: user, at: address, now)
+        }
+        // All that can be wrong is found before the proof is spent and the link made.
+        if let credential, !desk.takes(credential.kind) {
+            throw MatrixErrorBody(.notTaken(credential.kind), toOperator: false)
         }
         guard spent.spend(proof, at: now) else {
             throw MatrixErrorBody(.forbidden, "The proof does not hold: it is not later than the last one.")
@@ -55,10 +59,7 @@ extension BridgeGateway {
     /// are gone from the disk. What the operator, a file or the rule say stays; `participates: false` ends that.
     func deleteOwnLink(_ request: MatrixRequest) async throws(MatrixErrorBody) -> Answer {
         let user = try await changer(of: request)
-        try await asking { () throws(BridgeRefusal) in
-            try await desk.takeBackCredentials(of: user)
-            try await desk.unlink(user, by: [.proof])
-        }
+        try await asking { () throws(BridgeRefusal) in try await endLinks(of: user, by: [.proof]) }
         return .emptyObject
     }
 
@@ -71,7 +72,7 @@ extension BridgeGateway {
         guard let address = await desk.account(of: user).view.link?.address else {
             throw MatrixErrorBody(.notLinked, toOperator: false)
         }
-        let credential = try credential(body, of: user, at: address, clock.now)
+        let credential = try credential(body, of: user, at: address, wall())
         try await asking { () throws(BridgeRefusal) in try await desk.handOver(credential) }
         return .emptyObject
     }
@@ -99,9 +100,9 @@ extension BridgeGateway {
             guard identity.address.text == address.text else {
                 throw MatrixErrorBody(.otherAddress, toOperator: false)
             }
+            // Whatever else came with it is not kept.
             return HandedCredential(
-                user: user, kind: .identity, secret: String(decoding: CanonicalJSON.encode(value), as: UTF8.self),
-                address: address, expires: identity.expiration)
+                user: user, kind: .identity, secret: identity.text, address: address, expires: identity.expiration)
         }
     }
 

@@ -122,7 +122,8 @@ struct GatewayBench: Sendable {
                         generation: service == .external ? "v2" : nil, matrix: "presenced", since: clock.now),
                     runtime: runtime, social: SilentSide())
             }, book: services.contains(.external) ? book : nil)
-        let gateway = BridgeGateway(server: server, desk: desk, tokens: NamedTokens(), clock: clock)
+        let gateway = BridgeGateway(
+            server: server, desk: desk, tokens: NamedTokens(), clock: clock, wall: { clock.now })
         routes = RouteTable(gateway.userRoutes + gateway.operatorRoutes)
     }
 

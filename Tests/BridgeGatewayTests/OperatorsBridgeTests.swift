@@ -28,8 +28,9 @@ import Testing
             "PUT", "\(`The operator of the bridge`.links)/@bob:x.org", #"{"address":"0xDEF"}"#)
         #expect(
             refused.status == 409 && refused.body["error"]?.string?.contains("@ann:x.org is linked to 0xdef") == true)
-        for runtime in bench.runtimes {
-            #expect(await runtime.read { engine, _ in engine.links(by: .operator).map(\.address.text) } == ["0xdef"])
+        // In our own service, the second, nobody has another name.
+        for (runtime, linked) in zip(bench.runtimes, [["0xdef"], []]) {
+            #expect(await runtime.read { engine, _ in engine.links(by: .operator).map(\.address.text) } == linked)
         }
         _ = try await bench.told("DELETE", path)
         #expect(try await addresses(bench).isEmpty)

@@ -137,7 +137,7 @@ import Testing
         #expect(try await token(book) == "handed")
         #expect(await parts.desk.reports().map(\.setting.url) == ["wss://s.example:443/", nil])
         #expect(
-            await parts.metrics.contains { $0.name == "presenced_bridge_links" && $0.samples.map(\.value) == [1, 1] })
+            await parts.metrics.contains { $0.name == "presenced_bridge_links" && $0.samples.map(\.value) == [1, 0] })
         await parts.stop()
         try await store.close()
     }

@@ -138,6 +138,7 @@ struct `The description of the endpoints` {
         func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {}
         func choose(_ choice: BridgeChoice, of user: UserID) async throws(BridgeRefusal) {}
         func handOver(_ credential: HandedCredential) async throws(BridgeRefusal) {}
+        func takes(_ kind: HandedCredential.Kind) -> Bool { false }
         func takeBackCredentials(of user: UserID) async throws(BridgeRefusal) {}
     }
 
@@ -160,7 +161,8 @@ struct `The description of the endpoints` {
             server: server, runtime: runtime,
             tokens: try noTokens(server),
             configuration: ClientGateway.Configuration(), clock: clock)
-        let bridge = BridgeGateway(server: server, desk: NoBridge(), tokens: try noTokens(server), clock: clock)
+        let bridge = BridgeGateway(
+            server: server, desk: NoBridge(), tokens: try noTokens(server), clock: clock, wall: { clock.now })
         let admin = AdminGateway(
             runtime: runtime, token: try #require(AdminToken("token-for-no-one-at-all")),
             others: bridge.operatorRoutes)

@@ -11,12 +11,15 @@ public protocol BridgeDesk: Sendable {
     func links(from first: UserID?, limit: Int) async -> LinkPage
     /// How it stands with one user of this server.
     func account(of user: UserID) async -> BridgeAccount
-    /// Makes a link in the place of the one that the same source made for the user; on disk by the return.
+    /// Makes a link in the place of the one that the same source made for the user; on disk by the return. Links are for
+    /// the external service: in our own everybody is who they are in Matrix.
     func link(_ link: Link, by source: LinkSource) async throws(BridgeRefusal)
     /// Takes back what those sources say of the user; on disk by the return.
     func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal)
     /// Takes up what is to hold of the user; on disk by the return.
     func choose(_ choice: BridgeChoice, of user: UserID) async throws(BridgeRefusal)
+    /// Whether there is an external service that takes such a credential.
+    func takes(_ kind: HandedCredential.Kind) -> Bool
     /// Takes a credential for the external service; on disk by the return.
     func handOver(_ credential: HandedCredential) async throws(BridgeRefusal)
     /// Forgets what the user handed over; gone from the disk by the return.
@@ -26,6 +29,8 @@ public protocol BridgeDesk: Sendable {
 /// Why something is not done.
 public enum BridgeRefusal: Error, Hashable, Sendable {
     case link(LinkRefusal)
+    /// There is no external service to which links lead.
+    case noLinks
     /// Credentials are for linked users.
     case notLinked
     /// The credential is another wallet's than the user's.
@@ -80,7 +85,7 @@ public struct BridgeAccount: Hashable, Sendable {
         public var latestFailure: String?
     }
 
-    /// Links and choices; they are the same for all services.
+    /// Links and choices: of the external service, if there is a bridge to it.
     public var view: MemberView
     /// In the order of ``BridgeDestination``.
     public var sessions: [Session]

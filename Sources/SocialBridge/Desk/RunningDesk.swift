@@ -3,7 +3,7 @@ import PresenceModel
 import SocialEngine
 import Synchronization
 
-/// The desk of the bridges that run: one, or two whose links are the same.
+/// The desk of the bridges that run, one or two. Links lead to the external service alone; choices hold for both.
 public struct RunningDesk: BridgeDesk {
     /// The bridge to one service.
     public struct Bridge: Sendable {
@@ -23,9 +23,18 @@ public struct RunningDesk: BridgeDesk {
     private let book: CredentialBook?
     /// What the operator's file said last.
     private let filed = FiledLinks()
+    private let turns = Turns<LinkTable>()
+
+    /// All that is linked is one thing.
+    private enum LinkTable: Hashable { case all }
+
+    /// Whom links are for.
+    private var linked: Bridge? { bridges.first { $0.setting.service == .external } }
+    /// Who is asked where both know.
+    private var first: Bridge { linked ?? bridges[0] }
 
     /// - Parameters:
-    ///   - bridges: at least one; of two the first is asked where both know.
+    ///   - bridges: at least one; of two the one to the external service is asked where both know.
     ///   - book: of the external service, if there is one.
     public init(_ bridges: [Bridge], book: CredentialBook?) {
         precondition(!bridges.isEmpty, "a desk without a bridge")
@@ -46,12 +55,12 @@ public struct RunningDesk: BridgeDesk {
         return reports
     }
 
-    /// Of the first bridge.
+    /// To the external service; else those by rule to our own.
     public func links(from first: UserID?, limit: Int) async -> LinkPage {
-        await bridges[0].runtime.read { engine, _ in engine.links(from: first, limit: limit) }
+        await self.first.runtime.read { engine, _ in engine.links(from: first, limit: limit) }
     }
 
-    /// Links and choices as the first bridge has them, a session for each.
+    /// Links and choices as the bridge to the external service has them, if there is one; a session for each.
     public func account(of user: UserID) async -> BridgeAccount {
         var sessions: [BridgeAccount.Session] = []
         for bridge in bridges {
@@ -69,31 +78,20 @@ public struct RunningDesk: BridgeDesk {
                     latestFailure: failure))
         }
         return BridgeAccount(
-            view: await view(of: user, at: bridges[0]), sessions: sessions,
+            view: await view(of: user, at: first), sessions: sessions,
             credentials: await book?.handedOver(by: user) ?? [])
     }
 
-    /// To all bridges, if none refuses.
+    /// One after the other: of two who claim an address at once one is refused.
     public func link(_ link: Link, by source: LinkSource) async throws(BridgeRefusal) {
-        let before = await ownLink(of: link.user, by: source)
-        let replaced = before.flatMap { $0.address == link.address ? nil : $0 }
-        for bridge in bridges {
-            let refusal = await bridge.runtime.read { engine, _ in
-                engine.refusal(of: link, by: source, replacingOwn: true)
-            }
-            if let refusal { throw .link(refusal) }
-        }
-        if let replaced { try await perform(.linkRemoved(replaced, source)) }
-        try await perform(.linkAdded(link, source))
+        try await turns.take(.all) { await tried { () throws(BridgeRefusal) in try await add(link, by: source) } }.get()
     }
 
-    /// From all bridges. A line of the file that had to give way to what is gone holds again.
+    /// A line of the file that had to give way to what is gone holds again.
     public func unlink(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {
-        for source in sources {
-            guard let link = await ownLink(of: user, by: source) else { continue }
-            try await perform(.linkRemoved(link, source))
-            for filed in filed.links(about: link) { for bridge in bridges { await offer(filed, to: bridge) } }
-        }
+        try await turns.take(.all) {
+            await tried { () throws(BridgeRefusal) in try await remove(user, by: sources) }
+        }.get()
     }
 
     /// To all bridges.
@@ -104,10 +102,13 @@ public struct RunningDesk: BridgeDesk {
         }
     }
 
+    /// As the book does.
+    public func takes(_ kind: HandedCredential.Kind) -> Bool { book?.form == kind.form }
+
     /// Into the book, if it takes such.
     public func handOver(_ credential: HandedCredential) async throws(BridgeRefusal) {
-        guard let book, book.form == credential.kind.form else { throw .notTaken(credential.kind) }
-        guard let link = await view(of: credential.user, at: bridges[0]).link else { throw .notLinked }
+        guard let book, takes(credential.kind) else { throw .notTaken(credential.kind) }
+        guard let link = await view(of: credential.user, at: first).link else { throw .notLinked }
         guard link.address == credential.address else { throw .otherAddress }
         do {
             try await book.handOver(credential)
@@ -128,25 +129,56 @@ public struct RunningDesk: BridgeDesk {
     /// Makes the links of the operator's file those of the table, in the place of those that it had: a line that is not
     /// there any more takes its link away. What is refused the runtime notes.
     public func take(_ file: [Link]) async {
-        filed.take(file)
-        let wanted = Set(file)
-        for bridge in bridges {
-            let before = await bridge.runtime.read { engine, _ in engine.links(by: .file) }
-            for link in before where !wanted.contains(link) { await bridge.runtime.submit(.linkRemoved(link, .file)) }
+        guard let linked else { return }
+        await turns.take(.all) {
+            filed.take(file)
+            let wanted = Set(file)
+            let before = await linked.runtime.read { engine, _ in engine.links(by: .file) }
+            for link in before where !wanted.contains(link) { await linked.runtime.submit(.linkRemoved(link, .file)) }
             let known = Set(before)
-            for link in file where !known.contains(link) { await bridge.runtime.submit(.linkAdded(link, .file)) }
+            for link in file where !known.contains(link) { await linked.runtime.submit(.linkAdded(link, .file)) }
         }
     }
 
     // MARK: Means
+
+    private func add(_ link: Link, by source: LinkSource) async throws(BridgeRefusal) {
+        guard let linked else { throw .noLinks }
+        let before = await ownLink(of: link.user, by: source, at: linked)
+        if let refusal = await refusal(of: link, by: source, at: linked) { throw .link(refusal) }
+        if let before, before.address != link.address { try await perform(.linkRemoved(before, source), at: [linked]) }
+        try await perform(.linkAdded(link, source), at: [linked])
+        guard await ownLink(of: link.user, by: source, at: linked) == link else {
+            // Something else came in between.
+            guard let refusal = await refusal(of: link, by: source, at: linked) else { throw .notStored }
+            throw .link(refusal)
+        }
+    }
+
+    private func refusal(of link: Link, by source: LinkSource, at bridge: Bridge) async -> LinkRefusal? {
+        await bridge.runtime.read { engine, _ in engine.refusal(of: link, by: source, replacingOwn: true) }
+    }
+
+    private func remove(_ user: UserID, by sources: [LinkSource]) async throws(BridgeRefusal) {
+        guard let linked else { return }
+        for source in sources {
+            guard let link = await ownLink(of: user, by: source, at: linked) else { continue }
+            try await perform(.linkRemoved(link, source), at: [linked])
+            for filed in filed.links(about: link) { await offer(filed, to: linked) }
+        }
+    }
 
     private func offer(_ link: Link, to bridge: Bridge) async {
         let isTaken = await bridge.runtime.read { engine, _ in engine.refusal(of: link, by: .file) == nil }
         if isTaken { await bridge.runtime.submit(.linkAdded(link, .file)) }
     }
 
-    /// To all bridges; on disk by the return.
     private func perform(_ event: BridgeEngine.Event) async throws(BridgeRefusal) {
+        try await perform(event, at: bridges)
+    }
+
+    /// On disk by the return.
+    private func perform(_ event: BridgeEngine.Event, at bridges: [Bridge]) async throws(BridgeRefusal) {
         var isStored = true
         for bridge in bridges {
             do {
@@ -158,13 +190,22 @@ public struct RunningDesk: BridgeDesk {
         guard isStored else { throw .notStored }
     }
 
-    private func ownLink(of user: UserID, by source: LinkSource) async -> Link? {
-        let view = await view(of: user, at: bridges[0])
+    private func ownLink(of user: UserID, by source: LinkSource, at bridge: Bridge) async -> Link? {
+        let view = await view(of: user, at: bridge)
         return view.sources.contains(source) ? view.link : nil
     }
 
     private func view(of user: UserID, at bridge: Bridge) async -> MemberView {
         await bridge.runtime.read { engine, _ in engine.view(of: user) }
+    }
+}
+
+private func tried(_ act: () async throws(BridgeRefusal) -> Void) async -> Result<Void, BridgeRefusal> {
+    do throws(BridgeRefusal) {
+        try await act()
+        return .success(())
+    } catch {
+        return .failure(error)
     }
 }
 

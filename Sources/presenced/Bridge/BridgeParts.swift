@@ -33,7 +33,7 @@ struct BridgeParts: Sendable {
         let saved = try reading(configuration) { try store.credentials { warn(of: $0, logger) } }
         return CredentialBook(
             form: configuration.bridge.generation == .v1 ? .tokens : .identities, saved: saved, keeping: store,
-            login: configuration.bridge.login == .applicationService ? login : nil, clock: clock)
+            login: configuration.bridge.login == .applicationService ? login : nil, wall: PresenceServer.wall)
     }
 
     /// Reads what was saved, and starts the engines; nothing is carried out before ``run()``. `nil` where the bridge is
@@ -81,7 +81,7 @@ struct BridgeParts: Sendable {
         desk = RunningDesk(bridges, book: book)
         files = BridgeFiles(configuration, desk: desk, book: book, logger: logger)
         gateway = BridgeGateway(
-            server: configuration.serverName, desk: desk, tokens: tokens, clock: clock)
+            server: configuration.serverName, desk: desk, tokens: tokens, clock: clock, wall: PresenceServer.wall)
         // Links and tokens are there before anything is opened.
         await files.look()
     }
