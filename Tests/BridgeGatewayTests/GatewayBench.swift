@@ -100,15 +100,17 @@ struct GatewayBench: Sendable {
     let desk: RunningDesk
     private let routes: RouteTable
 
+    /// - Parameter skew: so far the wall clock was set forward since the start.
     init(
         _ services: [BridgeDestination] = [.external, .embedded], form: CredentialBook.Form = .identities,
+        skew: Duration = .zero,
         _ adjust: (inout BridgeEngine.Configuration) -> Void = { _ in }
     ) throws {
         var settings = BridgeEngine.Configuration()
         adjust(&settings)
         let server = try ServerName(parsing: "x.org")
         let (clock, disk) = (clock, disk)
-        book = CredentialBook(form: form, saved: [], keeping: disk, wall: { clock.now })
+        book = CredentialBook(form: form, saved: [], keeping: disk, wall: { clock.now + skew })
         runtimes = services.map { _ in
             BridgeRuntime(
                 engine: BridgeEngine(server: server, configuration: settings, seed: 1), clock: clock, journal: disk,
@@ -123,7 +125,7 @@ struct GatewayBench: Sendable {
                     runtime: runtime, social: SilentSide())
             }, book: services.contains(.external) ? book : nil)
         let gateway = BridgeGateway(
-            server: server, desk: desk, tokens: NamedTokens(), clock: clock, wall: { clock.now })
+            server: server, desk: desk, tokens: NamedTokens(), clock: clock, wall: { clock.now + skew })
         routes = RouteTable(gateway.userRoutes + gateway.operatorRoutes)
     }
 

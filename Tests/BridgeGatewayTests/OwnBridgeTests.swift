@@ -95,6 +95,20 @@ import Testing
         #expect(await liveLinks() == [[], []])
     }
 
+    @Test func `signs by the clock on the wall, which may have been set since the start`() async throws {
+        let bench = try GatewayBench(skew: .hours(2))
+        let (path, now) = ("\(GatewayBench.own)/link", bench.clock.now)
+        #expect(try await bench.ask("PUT", path, ann.proof(for: "ann", at: now), as: "ann").status == 403)
+        _ = try await bench.told("PUT", path, ann.proof(for: "ann", at: now + .hours(2)), as: "ann")
+        let credential = "\(GatewayBench.own)/credential"
+        func handOver(until expiration: Instant) async throws -> Int {
+            let identity = ann.identity(until: expiration, at: now)
+            return try await bench.ask("PUT", credential, #"{"identity":\#(identity)}"#, as: "ann").status
+        }
+        #expect(try await handOver(until: now + .hours(1)) == 400)
+        #expect(try await handOver(until: now + .hours(3)) == 200)
+    }
+
     @Test func `hands over an identity with the proof or after it, and never gets it back`() async throws {
         let now = bench.clock.now
         let identity = ann.identity(until: now + .hours(1), at: now)
