@@ -32,6 +32,8 @@ final class TestDisk: BridgeJournal, CredentialKeeping {
     private struct State {
         var isFull = false
         var credentials: [HandedCredential] = []
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -43,7 +45,30 @@ final class TestDisk: BridgeJournal, CredentialKeeping {
 
     var credentials: [HandedCredential] { state.withLock { $0.credentials } }
 
-    func write(_ records: [BridgeEngine.Record]) async throws { if isFull { throw Full() } }
+    /// Rows that are being written.
+    var writers: Int { state.withLock { $0.waiting.count } }
+
+    /// From now on rows take until ``release()``.
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func release() {
+        let waiting = state.withLock { state in
+            defer { (state.isHeld, state.waiting) = (false, []) }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.resume() }
+    }
+
+    func write(_ records: [BridgeEngine.Record]) async throws {
+        await withCheckedContinuation { waiter in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.waiting.append(waiter) }
+                return state.isHeld
+            }
+            if !isHeld { waiter.resume() }
+        }
+        if isFull { throw Full() }
+    }
 
     func keep(_ credential: HandedCredential) async throws {
         if isFull { throw Full() }
