@@ -128,6 +128,28 @@ import Testing
         await side.stop()
     }
 
+    @Test func `do not charge a credential with what was said of the one before`() async throws {
+        let (service, credentials) = (PlayedBridged(takesCredentials: true), HandedCredentials(makesTokens: false))
+        credentials.give(.token("1"), to: try user("ann"))
+        credentials.give(.token("2"), to: try user("ann"))
+        let (side, first) = try await opened(service, credentials)
+        let (ann, bob) = (try address("ann"), try address("bob"))
+        side.order(.heartbeat(ann, nil, .online), .act(ann, .accept, towards: bob))
+        #expect(await comes { Set(first.asked) == ["heartbeat online -", "accept bob"] })
+        first.end(BridgedSessionError(.unauthorized, "over"))
+        #expect(await comes { service.made.count == 2 && service.made[1].lives == 1 })
+        let second = service.made[1]
+        #expect(await first.answer("heartbeat online -", .init(.unauthorized, "over")))
+        #expect(await first.answer("accept bob", .init(.unauthorized, "over")))
+        #expect(await comes { side.heard.words(of: "ann").last == "failed accept bob" })
+        second.tell(.opened, .snapshot([]), .read(FriendshipReading()))
+        #expect(await comes { side.heard.words(of: "ann").last == "read " })
+        second.end(BridgedSessionError(.lost, "gone"))
+        #expect(await comes { second.lives == 2 })
+        #expect(credentials.refused == [try user("ann")] && service.made.count == 2)
+        await side.stop()
+    }
+
     @Test func `with too few seats wait for one, in the order of their coming`() async throws {
         let service = PlayedBridged(sessionsLimit: 1)
         let (side, session) = try await opened(service)

@@ -43,6 +43,8 @@ actor SessionDriver {
     private var open: (any BridgedSession)?
     private var life: Task<any Error, Never>?
     private var main: Task<Void, Never>?
+    /// Lives that are over: answers may come later than the life in which was asked.
+    private var livesOver = 0
     /// Why the life is over, known from elsewhere than its own streams.
     private var lifeEnd: BridgedSessionError?
     private var isClosing = false
@@ -229,6 +231,7 @@ actor SessionDriver {
         }
         if let refused = lifeEnd { ending = refused }
         (self.life, lifeEnd) = (nil, nil)
+        livesOver += 1
         await end()
         return ending as? BridgedSessionError ?? BridgedSessionError(.lost, "\(ending)")
     }
@@ -278,7 +281,7 @@ actor SessionDriver {
     private func say() {
         guard saying == nil, let session = open, let due = word else { return }
         word = nil
-        saying = Task {
+        saying = Task { [asked = livesOver] in
             do {
                 switch due {
                 case .heartbeat(let whereabouts, let state):
@@ -287,7 +290,7 @@ actor SessionDriver {
                 case .leave: try await session.leave()
                 }
             } catch {
-                note(error)
+                note(error, asked: asked)
             }
             saying = nil
             say()
@@ -318,6 +321,7 @@ actor SessionDriver {
     }
 
     private func carryOut(_ act: Act, _ session: any BridgedSession) async {
+        let asked = livesOver
         do {
             try await session.act(act.action, towards: act.other)
             await tell(.actAnswered(address, act.action, towards: act.other))
@@ -325,7 +329,7 @@ actor SessionDriver {
             if let refusal = error.refusal {
                 await tell(.actRefused(address, act.action, towards: act.other, refusal))
             } else {
-                note(error)
+                note(error, asked: asked)
                 await tell(.actFailed(address, act.action, towards: act.other))
             }
         } catch {
@@ -333,10 +337,12 @@ actor SessionDriver {
         }
     }
 
-    /// Who is not let in any more has no life to go on with.
-    private func note(_ error: any Error) {
+    /// Who is not let in any more has no life to go on with. What a life hears that is over says nothing of the next
+    /// one's credential.
+    /// - Parameter asked: ``livesOver`` when it was asked.
+    private func note(_ error: any Error, asked: Int) {
         guard let error = error as? BridgedSessionError else { return }
-        guard error.kind == .unauthorized else { return shared.tally.note(error) }
+        guard error.kind == .unauthorized, asked == livesOver else { return shared.tally.note(error) }
         lifeEnd = error
         life?.cancel()
     }
