@@ -89,7 +89,12 @@ public actor BridgeRuntime: BridgeEars {
     /// Returns when everything so far is on disk.
     private func settle() async throws {
         guard outbox.isWriting || outbox.hasRows else { return }
-        if let reason = await withCheckedContinuation({ outbox.await($0) }) { throw reason }
+        let failure = await withCheckedContinuation { waiter in
+            outbox.await(waiter)
+            // Rows that the disk refused before wait for a reason to be tried again, and this is one.
+            advance()
+        }
+        if let failure { throw failure }
     }
 
     // MARK: Orders

@@ -1,4 +1,6 @@
 import BridgeEngine
+import PresenceModel
+import SocialEngine
 
 /// Orders that wait for rows to be on disk, and the rows: group commit as a value.
 struct Outbox: Sendable {
@@ -68,11 +70,41 @@ struct Outbox: Sendable {
         ready += held
         held = []
         if failure != nil {
-            rows = written + rows
+            rows = Outbox.latest(written + rows)
             // Orders that came meanwhile wait for another attempt, which may be long in coming.
             isFailing = gathering.isEmpty && gatheringWaiters.isEmpty
         }
         defer { heldWaiters = [] }
         return heldWaiters
+    }
+
+    /// However long the disk fails, there is no more of them than rows in the end.
+    private static func latest(_ records: [BridgeEngine.Record]) -> [BridgeEngine.Record] {
+        var seen: Set<BridgeEngine.Record.RowKey> = []
+        return records.reversed().filter { seen.insert($0.rowKey).inserted }.reversed()
+    }
+}
+
+extension BridgeEngine.Record {
+    fileprivate enum RowKey: Hashable {
+        /// Not the user alone: a link that goes may come behind the one that takes its place.
+        case link(Link)
+        case person(UserID)
+        case beats(SocialAddress)
+        case shown(SocialAddress)
+        case ghost(SocialAddress)
+        case pair(SocialAddress, SocialAddress)
+    }
+
+    /// Which row a later record writes again.
+    fileprivate var rowKey: RowKey {
+        switch self {
+        case .link(let link, _): .link(link)
+        case .person(let user, _): .person(user)
+        case .beats(let address, _): .beats(address)
+        case .shown(let address, _): .shown(address)
+        case .ghost(let address): .ghost(address)
+        case .pair(let low, let high, _): .pair(low, high)
+        }
     }
 }

@@ -39,6 +39,44 @@ import Testing
         await #expect(throws: DiskIsFull.self) { try await outcome.value }
         await bench.runtime.stop()
     }
+
+    @Test func `tries again what the disk refused when somebody waits for it who changes nothing`() async throws {
+        let bench = try RuntimeBench()
+        let event = BridgeEngine.Event.linkAdded(bench.link, .operator)
+        let first = Task { try await bench.runtime.perform(event) }
+        #expect(await bench.journal.isAsked(times: 1))
+        bench.journal.answer(failing: true)
+        await #expect(throws: DiskIsFull.self) { try await first.value }
+        let second = Task { try await bench.runtime.perform(event) }
+        try #require(await bench.journal.isAsked(times: 2))
+        bench.journal.answer()
+        try await second.value
+        await bench.runtime.stop()
+    }
+
+    @Test func `keeps the latest of each row while the disk fails`() async throws {
+        let bench = try RuntimeBench()
+        await bench.runtime.submit(.linkAdded(bench.link, .operator))
+        for attempt in 1...6 {
+            let (runtime, user) = (bench.runtime, bench.link.user)
+            let choice = Task { try await runtime.perform(.participationChosen(user, attempt.isMultiple(of: 2))) }
+            if attempt == 1 {
+                // Of the link alone.
+                try #require(await bench.journal.isAsked(times: 1))
+                bench.journal.answer(failing: true)
+            }
+            try #require(await bench.journal.isAsked(times: attempt + 1))
+            bench.journal.answer(failing: true)
+            await #expect(throws: DiskIsFull.self) { try await choice.value }
+        }
+        let people = bench.journal.latest.compactMap { record -> Bool? in
+            if case .person(_, let person) = record { person.participates } else { nil }
+        }
+        // What failed last, and what came then.
+        #expect(people == [false, true])
+        #expect(bench.journal.latest.count { if case .link = $0 { true } else { false } } == 1)
+        await bench.runtime.stop()
+    }
 }
 
 struct DiskIsFull: Error {}
