@@ -23,6 +23,9 @@ public final class SharedConnections: Sendable {
 
         /// Streams that the service has to allow on one connection, so that no user is refused.
         public var streamsPerConnection: Int { 2 * (usersPerConnection + openingsAtOnce) }
+
+        /// What may wait for the service on one connection: streams, and of each user a word and an act.
+        var waitersPerConnection: Int { streamsPerConnection + 2 * usersPerConnection }
     }
 
     /// The bounds.
@@ -125,6 +128,7 @@ actor SharedConnection {
     let gate: OpeningGate
     private let configuration: SocialClient.Configuration
     private let settledAfter: Duration
+    private let waitersLimit: Int
     private let failed: @Sendable (SocialClientError) -> Void
 
     private var connection: SocialConnection?
@@ -142,6 +146,7 @@ actor SharedConnection {
         self.configuration = configuration
         self.failed = failed
         settledAfter = bounds.settledAfter
+        waitersLimit = bounds.waitersPerConnection
         gate = OpeningGate(atOnce: bounds.openingsAtOnce)
     }
 
@@ -221,7 +226,7 @@ actor SharedConnection {
     private func attempt() async {
         guard !waiting.isEmpty else { return }
         do {
-            let made = try await SocialConnection.open(configuration)
+            let made = try await SocialConnection.open(configuration, waitersLimit: waitersLimit)
             // Whoever wanted it may have gone meanwhile.
             guard !waiting.isEmpty else { return await made.close() }
             connection = made

@@ -12,7 +12,9 @@ extension SocialClient {
     /// is told after it happened later, but for what happened while it was read, which may be in it and be told. So it
     /// is because a reading is the beginning of another subscription.
     ///
-    /// Of a service that offers no presence, the snapshots of it are empty.
+    /// Of a service that offers no presence, the snapshots of it are empty. One of before presenced does not name anybody
+    /// in its updates: it is asked who is online every ``Configuration/askingInterval``, and another snapshot comes when
+    /// that changed.
     /// - Parameter tell: of presence one after the other, and so of friendships. Never ``PresenceUpdate/lost(_:)``.
     /// - Throws: ``SocialClientError``, `CancellationError`; it does not return.
     public nonisolated func follow(
@@ -26,6 +28,7 @@ extension SocialClient {
                 await tell(update)
             }
         }
+        let namesFriends = connection.offers("GetPrivacy")
         let begun = try await begin { try await self.presenceElements(on: connection) }
         var reader = begun.reader
         let stream = begun.elements
@@ -36,7 +39,11 @@ extension SocialClient {
                 defer { stream.close() }
                 try await self.followFriendships(on: connection, bell, tell)
             }
-            while let update = try await reader.next() { await tell(.presence(update)) }
+            if namesFriends {
+                while let update = try await reader.next() { await tell(.presence(update)) }
+            } else {
+                try await followOnline(on: connection, begun.elements, &reader, behind: begun.first, tell)
+            }
             group.cancelAll()
             do {
                 try await group.waitForAll()
@@ -46,6 +53,55 @@ extension SocialClient {
         }
         try Task.checkCancellation()
         throw SocialClientError.ended
+    }
+
+    /// What the service says of itself, and what it says when it is asked, one after the other. Returns when the service
+    /// ended the subscription.
+    private nonisolated func followOnline(
+        on connection: SocialConnection, _ elements: SocialConnection.Elements, _ reader: inout PresenceReader,
+        behind first: PresenceUpdate, _ tell: @escaping @Sendable (SocialUpdate) async -> Void
+    ) async throws {
+        let limit = SocialClient.unreadLimit
+        let (updates, update) = AsyncStream.makeStream(
+            of: PresenceUpdate.self, bufferingPolicy: .bufferingOldest(limit))
+        @Sendable func put(_ news: PresenceUpdate) throws {
+            guard case .dropped = update.yield(news) else { return }
+            throw SocialClientError(.refused, "\(limit) updates wait to be read: too many")
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { for await news in updates { await tell(.presence(news)) } }
+            group.addTask {
+                defer { elements.close() }
+                try await self.askWhoIsOnline(on: connection, behind: first, put)
+            }
+            while let news = try await reader.next() { try put(news) }
+            group.cancelAll()
+            do {
+                try await group.waitForAll()
+            } catch is CancellationError {
+                // Asking ends with the subscription.
+            }
+        }
+    }
+
+    /// - Throws: when the service refuses, not when it does not answer.
+    private nonisolated func askWhoIsOnline(
+        on connection: SocialConnection, behind first: PresenceUpdate, _ put: @Sendable (PresenceUpdate) throws -> Void
+    ) async throws {
+        var told = first
+        while true {
+            try await Task.sleep(for: configuration.askingInterval * Double.random(in: 0.8...1.2))
+            do {
+                let online = try await begin { try await self.online(on: connection) }
+                // In no order that means anything.
+                guard Set(online) != told.friends else { continue }
+                told = .snapshot(online)
+                try put(told)
+            } catch let error as SocialClientError where error.code.isPassing {
+                continue
+            }
+        }
     }
 
     private nonisolated func followFriendships(
@@ -123,9 +179,13 @@ extension SocialClient {
     ) async throws -> (SocialConnection.Elements, PresenceReader) {
         let elements = try await connection.stream("SubscribeFriendshipPresenceUpdates", payload())
         guard !connection.offers("GetPrivacy") else { return (elements, PresenceReader(elements, behind: nil)) }
-        let online = try await users("GetOnlineFriends", payload(), on: connection)
-        let first = online.map { FriendSighting(friend: $0, state: .online, whereabouts: nil) }
-        return (elements, PresenceReader(elements, behind: first))
+        return (elements, PresenceReader(elements, behind: try await online(on: connection)))
+    }
+
+    /// Friends whom the service shows online.
+    private nonisolated func online(on connection: SocialConnection) async throws -> [FriendSighting] {
+        try await users("GetOnlineFriends", payload(), on: connection)
+            .map { FriendSighting(friend: $0, state: .online, whereabouts: nil) }
     }
 
     nonisolated func friendships(
@@ -151,6 +211,12 @@ extension SocialClient {
         return Friendships(
             friends: friends, outgoing: answer.events.outgoing.requests, incoming: answer.events.incoming.requests,
             blocked: blocked)
+    }
+}
+
+extension PresenceUpdate {
+    fileprivate var friends: Set<FriendSighting> {
+        if case .snapshot(let sightings) = self { Set(sightings) } else { [] }
     }
 }
 

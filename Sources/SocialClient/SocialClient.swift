@@ -19,6 +19,8 @@ public actor SocialClient {
         public var connectTimeout = Duration.seconds(10)
         /// After this a call has failed.
         public var callTimeout = Duration.seconds(10)
+        /// Of a service whose updates do not name anybody: between questions who is online, more or less by a fifth.
+        public var askingInterval = Duration.seconds(30)
         /// Between attempts to connect of subscriptions and heartbeats.
         public var pause = ReconnectPause()
 

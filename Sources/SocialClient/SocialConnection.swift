@@ -21,12 +21,17 @@ final class SocialConnection: Sendable {
         self.timeout = timeout
     }
 
+    /// - Parameter waitersLimit: streams and calls that are to find room at once; a connection always has room for as
+    ///   many as one user needs.
     /// - Throws: ``SocialClientError``, `CancellationError`.
-    static func open(_ configuration: SocialClient.Configuration) async throws -> SocialConnection {
+    static func open(
+        _ configuration: SocialClient.Configuration, waitersLimit: Int = 0
+    ) async throws -> SocialConnection {
         var settings = RPCClient.Configuration()
         settings.connectTimeout = configuration.connectTimeout
         settings.timeout = configuration.callTimeout
         settings.trustedCertificates = configuration.trustedCertificates
+        settings.connection.waitersLimit = max(settings.connection.waitersLimit, waitersLimit)
         return try await translating {
             let rpc = try await RPCClient.connect(to: configuration.url, configuration: settings)
             let isGone = EndMark()

@@ -14,8 +14,13 @@ final class PlayedService: Sendable {
     private let rpc: RPCService
     private let running: Task<Void, any Error>
 
-    init(port: Int = 0, _ procedures: [RPCProcedure]) async throws {
-        let rpc = RPCService(modules: [RPCModule("FriendshipsService", procedures)])
+    init(
+        port: Int = 0, _ procedures: [RPCProcedure], _ adjust: (inout RPCService.Configuration) -> Void = { _ in }
+    ) async throws {
+        var configuration = RPCService.Configuration()
+        adjust(&configuration)
+        let rpc = RPCService(
+            modules: [RPCModule("FriendshipsService", procedures)], configuration: configuration)
         let (ports, told) = AsyncStream.makeStream(of: Int.self)
         var logger = Logger(label: "played")
         logger.logLevel = .critical

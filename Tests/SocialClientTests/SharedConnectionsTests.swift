@@ -137,6 +137,66 @@ import Testing
         await service.leave()
     }
 
+    @Test func `have room for the streams of as many users as they may have`() async throws {
+        let service = try await PlayedService([.streams("SubscribeFriendshipEventsUpdates", [])]) {
+            $0.connection.streamsLimit = 10_000
+            $0.connection.callsLimit = 10_000
+        }
+        let pool = pool(service) { $0.usersPerConnection = 2_100 }
+        let client = try client(pool)
+        let connection = try await client.source.connected()
+        var open: [SocialConnection.Elements] = []
+        for _ in 0..<pool.configuration.streamsPerConnection {
+            open.append(try await connection.stream("SubscribeFriendshipEventsUpdates", Data()))
+        }
+        #expect(open.count == 4_232)
+        await client.close()
+        await service.leave()
+    }
+
+    @Test func `ask who is online, of a service that does not say who changed`() async throws {
+        func users(_ names: String...) -> FriendshipsUsersResponse {
+            .with { $0.users.users = names.map { name in .with { $0.address = name } } }
+        }
+        let online = Mutex([users("bob")])
+        let service = try await PlayedService([
+            .streams("SubscribeFriendshipPresenceUpdates", []), .streams("SubscribeFriendshipEventsUpdates", []),
+            .answers("GetRequestEvents", FriendshipsRequestEventsResponse()),
+            .streams("GetFriends", [users("bob", "cyd")], ends: true),
+            RPCProcedure(
+                "GetOnlineFriends",
+                .serverStream { _ in
+                    let answer = online.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
+                    return AsyncThrowingStream<Data, any Error> { continuation in
+                        if let bytes = try? answer.bytes { continuation.yield(bytes) }
+                        continuation.finish()
+                    }
+                }),
+        ])
+        var configuration = SocialClient.Configuration(url: service.url)
+        configuration.askingInterval = .milliseconds(5)
+        let client = SocialClient(configuration, credential: .token("t")) { .epoch }
+        let (told, tell) = AsyncStream.makeStream(of: SocialUpdate.self)
+        let following = Task { try await client.follow(rereading: RereadBell()) { tell.yield($0) } }
+        var updates = told.makeAsyncIterator()
+        func next() async -> [String]? {
+            while let update = await updates.next() {
+                if case .presence(.snapshot(let sightings)) = update { return sightings.map(\.friend.text) }
+            }
+            return nil
+        }
+        #expect(await next() == ["bob"])
+        // In another order, and then another one.
+        online.withLock { $0 = [users("bob"), users("bob", "cyd"), users("cyd", "bob"), users()] }
+        #expect(await next() == ["bob", "cyd"])
+        #expect(await next() == [])
+        // A refusal ends it, as any other.
+        online.withLock { $0 = [.with { $0.unauthorizedError.message = "over" }] }
+        await #expect(throws: SocialClientError(.unauthorized, "over")) { try await following.value }
+        await client.close()
+        await service.leave()
+    }
+
     @Test func `do not wait on and on for a service that begins nothing, or ends no list`() async throws {
         let silent = try await PlayedService([
             .answers("GetPrivacy", FriendshipsPrivacyResponse()),

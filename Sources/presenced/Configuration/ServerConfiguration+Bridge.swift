@@ -37,7 +37,7 @@ extension ServerConfiguration {
         var service = Service.off
         /// The external service.
         var url: WebSocketAddress?
-        /// PEM file of authorities that are trusted there, in place of those of the system.
+        /// PEM file of authorities that are trusted there besides those of the system.
         var caFile: String?
         var generation = Generation.v1
         /// To the external service, at once.
@@ -118,7 +118,7 @@ extension ConfigurationKey {
         ConfigurationKey("bridge.ca_file", \.bridge.caFile, .existingFile(orNull: "none")),
         ConfigurationKey("bridge.generation", \.bridge.generation, .choice),
         ConfigurationKey("bridge.connections", \.bridge.connections, .count(1...100_000)),
-        ConfigurationKey("bridge.users_per_connection", \.bridge.usersPerConnection, .count(1...10_000)),
+        ConfigurationKey("bridge.users_per_connection", \.bridge.usersPerConnection, .count(1...5_000)),
         ConfigurationKey("bridge.matrix", \.bridge.matrix, .choice),
         ConfigurationKey("bridge.participation", \.bridge.participation, .choice),
         ConfigurationKey("bridge.links_by_rule", \.bridge.linksByRule, .toggle),
