@@ -157,16 +157,19 @@ public struct FriendshipReading: Hashable, Sendable {
     public var incoming: [FriendRequest]
     /// Whom the user blocked.
     public var blocked: [SocialAddress]
+    /// Of whom nothing could be said, and who is in none of the others: with them it is as it was.
+    public var unknown: [SocialAddress]
 
     /// A reading as given.
     public init(
         friends: [SocialAddress] = [], outgoing: [FriendRequest] = [], incoming: [FriendRequest] = [],
-        blocked: [SocialAddress] = []
+        blocked: [SocialAddress] = [], unknown: [SocialAddress] = []
     ) {
         self.friends = friends
         self.outgoing = outgoing
         self.incoming = incoming
         self.blocked = blocked
+        self.unknown = unknown
     }
 }
 

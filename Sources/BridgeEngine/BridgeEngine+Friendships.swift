@@ -144,6 +144,7 @@ extension BridgeEngine {
         bonds += reading.incoming.map { ($0.other, .requested(by: .second), $0) }
         bonds += reading.blocked.map { ($0, .blocked(by: .first), nil) }
         reconsider(watcher)
+        let unknown = Set(reading.unknown)
         var mentioned: [Int] = []
         for (other, bond, request) in bonds where other != observer {
             let number = intern(other)
@@ -157,6 +158,11 @@ extension BridgeEngine {
         }
         for index in figures[watcher].pairs where !mentioned.containsRising(pairs[index].other(than: watcher)) {
             let viewer = pairs[index].partner(watcher)
+            guard !unknown.contains(addresses[pairs[index].other(than: watcher)]) else {
+                // As it was counted last: after a restart nothing was seen yet.
+                if !pairs[index][viewer].hasRead { see(pairs[index].countedSocial, index, viewer, at: now) }
+                continue
+            }
             see(.nothing, index, viewer, at: now)
             claim(index, viewer)
             afterSocial(index, since: .epoch, at: now, into: &effects)

@@ -23,4 +23,20 @@ import Testing
         bench.perform(.friendshipsRead(FriendshipReading(), seenBy: try address(a)))
         #expect(bench.engine.socialAcquaintances(of: try address(a)).isEmpty)
     }
+
+    @Test func `of whom the service says nothing stay as they were, over restarts too`() throws {
+        var bench = try BridgeBench()
+        let (a, friend, other) = (try address("0xa"), try address("0xb"), try address("0xc"))
+        bench.join(try user("alice"), a)
+        bench.perform(.friendshipsRead(FriendshipReading(friends: [friend, other]), seenBy: a))
+        for _ in 0..<2 {
+            bench.perform(.friendshipsRead(FriendshipReading(friends: [other], unknown: [friend]), seenBy: a))
+            #expect(bench.engine.socialAcquaintances(of: a) == [friend, other])
+            #expect(!bench.effects.contains { if case .editList(_, .delete, _) = $0 { true } else { false } })
+            try bench.restart()
+            bench.perform(.sessionOpened(a))
+        }
+        bench.perform(.friendshipsRead(FriendshipReading(friends: [other]), seenBy: a))
+        #expect(bench.engine.socialAcquaintances(of: a) == [other])
+    }
 }
