@@ -71,11 +71,11 @@ public struct SocialSideReport: Hashable, Sendable {
     public var sessionsOpen = 0
     /// Linked users for whom a session is tried.
     public var sessions = 0
-    /// Heartbeats that the service took, since the start.
+    /// Heartbeats that the service took, since the start; none, of one that takes none.
     public var heartbeatsTaken = 0
     /// Failures since the start, by kind: `unreachable`, `unauthorized`, `no_credential`…; the kinds are few and fixed.
     public var failures: [String: Int] = [:]
-    /// What went wrong last, without secrets.
+    /// What went wrong last, without secrets, and fit to be shown anywhere.
     public var latestFailure: String?
 
     /// Nothing happened yet.

@@ -1,4 +1,5 @@
 import Foundation
+import SocialTransport
 import SocialWire
 
 /// Why a social service did not do what it was asked.
@@ -30,14 +31,18 @@ public struct SocialClientError: Error, Hashable, Sendable {
 
     /// Callers branch on this alone.
     public var code: Code
-    /// What happened, in the service's words where it said something.
-    public var message: String
+    /// What happened, in the service's words where it said something, made ``readable(_:)``.
+    public let message: String
 
     /// An error as given.
     public init(_ code: Code, _ message: String) {
         self.code = code
-        self.message = message
+        self.message = SocialClientError.readable(message)
     }
+
+    /// Words of a service as they may be shown anywhere: visible ASCII, the rest question marks, and no more than
+    /// ``RPCFarewell/wordsLimitBytes`` bytes of it.
+    public static func readable(_ words: String) -> String { RPCFarewell.readable(words.utf8) }
 
     /// The refusal that `answer` is, of whichever procedure; `nil` if it is none.
     init?(in answer: Data) {

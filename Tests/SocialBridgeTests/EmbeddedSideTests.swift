@@ -1,3 +1,4 @@
+import BridgeEngine
 import PresenceModel
 import PresenceRuntime
 import SocialBridge
@@ -9,8 +10,9 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct `Sessions with the service of this process` {
     private let world = NotedWorld()
 
-    private func population() -> SocialRuntime {
+    private func population(_ adjust: (inout SocialEngine.Configuration) -> Void = { _ in }) -> SocialRuntime {
         var configuration = SocialEngine.Configuration()
+        adjust(&configuration)
         configuration.makesRooms = false
         configuration.batchLimit = 2
         return SocialRuntime(
@@ -70,6 +72,25 @@ import Testing
         await side.stop()
     }
 
+    @Test func `begin anew when they lost what happens to friendships`() async throws {
+        let population = population { $0.newsPerSubscription = 1 }
+        let ears = SlowEars()
+        let side = EmbeddedSide(population)
+        let running = Task { await side.run(telling: ears) }
+        side.carryOut(.openSession(try address("ann"), for: try user("ann")))
+        #expect(await comes { ears.heard.words(of: "ann").last == "read " })
+        // Nobody takes what happens while the first of it is being told.
+        for name in ["bob", "cyd", "dan", "eve"] {
+            _ = try await population.act(.request(message: nil), by: address(name), towards: address("ann"))
+            #expect(await comes { ears.isTelling })
+        }
+        ears.goOn()
+        #expect(await comes { ears.heard.words(of: "ann").last == "read <bob <cyd <dan <eve" })
+        #expect(ears.heard.words(of: "ann").contains("lost"))
+        running.cancel()
+        await running.value
+    }
+
     @Test func `let go of everybody when they end, and leave nothing behind`() async throws {
         let population = population()
         try await befriend(population, "ann", "bob")
@@ -87,6 +108,25 @@ import Testing
         let counts = await population.read { engine, _ in engine.counts }
         #expect(counts.subscriptions == 0 && counts.sessions == 0, "\(counts)")
         #expect(await side.report.sessions == 0)
+    }
+}
+
+/// Does not return from news of friendships until it is told to.
+private final class SlowEars: BridgeEars {
+    let heard = HeardEvents()
+    private let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    private let telling = Mutex(false)
+
+    var isTelling: Bool { telling.withLock { $0 } }
+
+    func goOn() { open.finish() }
+
+    func hear(_ event: BridgeEngine.Event) async {
+        if case .friendshipReported = event {
+            telling.withLock { $0 = true }
+            for await _ in gate {}
+        }
+        await heard.hear(event)
     }
 }
 

@@ -130,6 +130,19 @@ import Testing
         await service.go()
     }
 
+    @Test func `whose service is gone for an hour try it often enough, and not too often`() {
+        let pauses = FirstGeneration(.init(url: "ws://127.0.0.1/social")) { .epoch }.client.pause
+        var generator = SystemRandomNumberGenerator()
+        var (passed, attempts): (Duration, Int) = (.zero, 0)
+        while passed < .hours(1) {
+            attempts += 1
+            let pause = pauses.duration(afterFailures: attempts, using: &generator)
+            #expect(pause <= .seconds(12))
+            passed += pause
+        }
+        #expect(attempts <= 400)
+    }
+
     @Test func `of three hundred users fit on two connections`() async throws {
         let service = try await RealService()
         try await service.befriend("u0", "u299")

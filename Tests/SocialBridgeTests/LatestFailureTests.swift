@@ -1,6 +1,7 @@
 import BridgeEngine
 import PresenceModel
 import SocialBridge
+import SocialClient
 import SocialEngine
 import Testing
 
@@ -22,6 +23,21 @@ import Testing
         #expect(await sessions.latestFailure(of: bob) == nil)
         side.order(.closeSession(ann))
         #expect(await becomes("") { await sessions.latestFailure(of: ann) ?? "" })
+        await side.stop()
+    }
+
+    @Test func `is told without what would harm a terminal, and not at length`() async throws {
+        var pauses = SessionPauses()
+        pauses.passing.first = .milliseconds(5)
+        let service = PlayedBridged()
+        let side = RunningSide(BridgedSessions(service: service, credentials: HandedCredentials(), pauses: pauses))
+        try side.open("ann")
+        #expect(await comes { service.made.first?.lives == 1 })
+        service.made[0].end(.init(.failed, "a\u{1B}[2J\n" + String(repeating: "x", count: 5_000)))
+        #expect(await comes { await side.report.latestFailure != nil })
+        let words = try #require(await side.report.latestFailure)
+        #expect(words.hasPrefix("failed: a?[2J?xxx") && words.utf8.count <= 320)
+        #expect(SocialClientError(.failed, "\u{9B}\r\u{202E}").message.allSatisfy { $0 == "?" })
         await side.stop()
     }
 

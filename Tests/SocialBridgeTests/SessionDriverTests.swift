@@ -150,6 +150,19 @@ import Testing
         await side.stop()
     }
 
+    @Test func `of a connection that others make do not wait longer each time besides`() async throws {
+        var pauses = pauses
+        (pauses.passing.factor, pauses.passing.limit) = (1_000_000, .hours(1))
+        let service = PlayedBridged(sharesConnections: true)
+        let side = RunningSide(BridgedSessions(service: service, credentials: HandedCredentials(), pauses: pauses))
+        try side.open("ann")
+        for life in 1...4 {
+            #expect(await comes { service.made.first?.lives == life })
+            service.made.first?.end(BridgedSessionError(.lost, "gone"))
+        }
+        await side.stop()
+    }
+
     @Test func `with too few seats wait for one, in the order of their coming`() async throws {
         let service = PlayedBridged(sessionsLimit: 1)
         let (side, session) = try await opened(service)

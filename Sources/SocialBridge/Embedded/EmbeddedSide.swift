@@ -75,23 +75,38 @@ private struct EmbeddedSession: BridgedSession {
     func follow(_ tell: @escaping @Sendable (BridgedWord) async -> Void) async throws {
         await tell(.opened)
         let presence = await population.presenceUpdates(for: address, on: .bridge)
-        await withTaskGroup(of: Void.self) { group in
-            var snapshot: [FriendSighting] = []
-            for await batch in presence {
-                guard batch.isSnapshot else {
-                    await tell(.changed(batch.sightings))
-                    continue
+        let (beginnings, begin) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var snapshot: [FriendSighting] = []
+                for await batch in presence {
+                    guard batch.isSnapshot else {
+                        await tell(.changed(batch.sightings))
+                        continue
+                    }
+                    snapshot += batch.sightings
+                    guard !batch.hasMore else { continue }
+                    await tell(.snapshot(snapshot))
+                    snapshot = []
+                    begin.finish()
                 }
-                snapshot += batch.sightings
-                guard !batch.hasMore else { continue }
-                await tell(.snapshot(snapshot))
-                // It ends with the same service, or with this.
-                group.addTask { try? await followFriendships(tell) }
+                throw EmbeddedSession.ended
             }
-            group.cancelAll()
+            group.addTask {
+                for await _ in beginnings {}
+                try Task.checkCancellation()
+                try await followFriendships(tell)
+            }
+            // Either one ends the life: half of a session is none.
+            defer { group.cancelAll() }
+            try await group.next()
         }
         try Task.checkCancellation()
-        throw BridgedSessionError(.lost, "the service ended the subscription")
+        throw EmbeddedSession.ended
+    }
+
+    private static var ended: BridgedSessionError {
+        BridgedSessionError(.lost, "the service ended the subscription")
     }
 
     private func followFriendships(_ tell: @escaping @Sendable (BridgedWord) async -> Void) async throws {
@@ -107,18 +122,19 @@ private struct EmbeddedSession: BridgedSession {
                 reading.cancel()
             }
             try Task.checkCancellation()
-            guard bell.isRung else { throw BridgedSessionError(.lost, "the service ended the subscription") }
+            guard bell.isRung else { throw EmbeddedSession.ended }
         }
     }
 
     func reread() { bell.ring() }
 
-    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async {
+    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async -> Bool {
         if state == .away {
             await population.heartbeatAway(of: address, on: .bridge, whereabouts: whereabouts)
         } else {
             await population.heartbeat(of: address, on: .bridge, whereabouts: whereabouts)
         }
+        return true
     }
 
     func leave() async { await population.leave(of: address, on: .bridge) }

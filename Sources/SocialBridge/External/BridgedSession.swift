@@ -21,8 +21,9 @@ public protocol BridgedSession: Sendable {
 
     /// The user is there. Nothing, where a service takes none.
     /// - Parameter whereabouts: `nil`: those that the service has.
+    /// - Returns: whether the service took it; false where it takes none.
     /// - Throws: ``BridgedSessionError``, `CancellationError`.
-    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws
+    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws -> Bool
 
     /// The user is not there any more, as far as this session is concerned. Nothing, where that cannot be said.
     /// - Throws: ``BridgedSessionError``, `CancellationError`.
@@ -33,6 +34,14 @@ public protocol BridgedSession: Sendable {
     ///   `CancellationError`.
     func act(_ action: FriendshipAction, towards other: SocialAddress) async throws
 
+    /// Whether another life would wait for a connection that others make, with their pauses. Asked when one ended.
+    var waitsForConnection: Bool { get async }
+
     /// No life follows; what it kept for the user goes.
     func close() async
+}
+
+extension BridgedSession {
+    /// No: each connects for itself.
+    public var waitsForConnection: Bool { get async { false } }
 }

@@ -1,3 +1,4 @@
+import SocialClient
 import SocialEngine
 
 /// Why a session's life ended, or why something in it was not done.
@@ -32,13 +33,14 @@ public struct BridgedSessionError: Error, Hashable, Sendable {
     public var kind: Kind
     /// Of an act: why nothing changed; `nil` if it may have.
     public var refusal: FriendshipRefusal?
-    /// For the log; without secrets, texts and messages of users.
-    public var message: String
+    /// For logs, reports and terminals, as ``SocialClientError/readable(_:)`` makes words; without secrets, texts and
+    /// messages of users.
+    public let message: String
 
     /// An error as given.
     public init(_ kind: Kind, _ message: String, refusal: FriendshipRefusal? = nil) {
         self.kind = kind
-        self.message = message
+        self.message = SocialClientError.readable(message)
         self.refusal = refusal
     }
 }

@@ -10,18 +10,24 @@ public struct FirstGeneration: BridgedService {
     private let now: @Sendable () -> Instant
 
     /// - Parameters:
-    ///   - client: where to; its pauses are those between attempts of one connection, at most 20 s, so that all are
-    ///     back soon after an outage.
+    ///   - client: where to; its pauses are those between attempts of one connection, at most
+    ///     ``pauseLimit``, so that all are back soon after an outage.
     ///   - now: the wall clock.
     public init(
         _ client: SocialClient.Configuration, connections: SharedConnections.Configuration = .init(),
         now: @escaping @Sendable () -> Instant
     ) {
         var client = client
-        client.pause.limit = min(client.pause.limit, SessionPauses().passing.limit)
+        client.pause.limit = min(client.pause.limit, FirstGeneration.pauseLimit)
         pool = SharedConnections(to: client, configuration: connections)
         self.now = now
     }
+
+    /// Between attempts to connect, but for the jitter: an hour has some 360 of each connection.
+    public static var pauseLimit: Duration { .seconds(10) }
+
+    /// Where to, and the pauses.
+    public var client: SocialClient.Configuration { pool.client }
 
     /// They do.
     public var takesCredentials: Bool { true }
@@ -39,7 +45,7 @@ public struct FirstGeneration: BridgedService {
         guard let client = SocialClient(sharing: pool, token: token, now: now) else {
             throw BridgedSessionError(.connectionsFull, "all connections have as many users as they may")
         }
-        return FriendshipsSession(client)
+        return FriendshipsSession(client, sharesConnection: true)
     }
 
     /// Connections that stand, and the most.
@@ -97,7 +103,7 @@ public struct SecondGeneration: BridgedService {
         }
         let client = SocialClient(client, credential: .login { identity.login(at: $0) }, now: now)
         logins.add(client)
-        return FriendshipsSession(client)
+        return FriendshipsSession(client, sharesConnection: false)
     }
 
     /// Connections that stand, and the most.

@@ -8,9 +8,21 @@ import SocialWire
 /// A session with FriendshipsService, of either generation.
 struct FriendshipsSession: BridgedSession {
     let client: SocialClient
+    /// With other users.
+    let sharesConnection: Bool
     private let bell = RereadBell()
 
-    init(_ client: SocialClient) { self.client = client }
+    init(_ client: SocialClient, sharesConnection: Bool) {
+        self.client = client
+        self.sharesConnection = sharesConnection
+    }
+
+    var waitsForConnection: Bool {
+        get async {
+            guard sharesConnection else { return false }
+            return await !client.isConnected
+        }
+    }
 
     func follow(_ tell: @escaping @Sendable (BridgedWord) async -> Void) async throws {
         try await FriendshipsSession.translating {
@@ -31,12 +43,14 @@ struct FriendshipsSession: BridgedSession {
 
     func reread() { bell.ring() }
 
-    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws {
+    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws -> Bool {
         try await FriendshipsSession.translating {
             do {
                 _ = try await client.heartbeat(whereabouts, isAway: state == .away)
+                return true
             } catch let error as SocialClientError where error.code == .notOffered {
                 // Of the time before presence.
+                return false
             }
         }
     }
@@ -49,9 +63,9 @@ struct FriendshipsSession: BridgedSession {
 
     func close() async { await client.close() }
 
-    private static func translating(_ operation: () async throws -> Void) async throws {
+    private static func translating<Value>(_ operation: () async throws -> Value) async throws -> Value {
         do {
-            try await operation()
+            return try await operation()
         } catch let error as SocialClientError {
             throw BridgedSessionError(error)
         }
@@ -81,7 +95,7 @@ extension BridgedSessionError {
             }
         let advice = " (the service needs two streams for each user of a connection: social.streams_per_connection)"
         self.init(
-            kind, error.message + (BridgedSessionError.isCrowded(error) ? advice : ""),
+            kind, BridgedSessionError.isCrowded(error) ? error.message.prefix(100) + advice : error.message,
             refusal: FriendshipRefusal(error))
     }
 

@@ -137,6 +137,8 @@ actor SessionDriver {
             guard !Task.isCancelled else { break }
             shared.tally.note(failure, of: address)
             if ContinuousClock.now - began > shared.pauses.settledAfter { failures = 0 }
+            // Whoever makes the connection has pauses that grow: two of them would add up.
+            if failure.kind.isOfConnection, await held?.session.waitsForConnection ?? false { failures = 0 }
             failures += 1
             if wakes == wakesBefore || !failure.kind.isOfCredentials {
                 let pause = shared.pauses.duration(after: failure.kind, failures: failures)
@@ -285,8 +287,7 @@ actor SessionDriver {
             do {
                 switch due {
                 case .heartbeat(let whereabouts, let state):
-                    try await session.heartbeat(whereabouts, state)
-                    shared.tally.noteHeartbeat()
+                    if try await session.heartbeat(whereabouts, state) { shared.tally.noteHeartbeat() }
                 case .leave: try await session.leave()
                 }
             } catch {
@@ -356,6 +357,9 @@ extension BridgedSessionError.Kind {
         default: false
         }
     }
+
+    /// It ends with the connection.
+    fileprivate var isOfConnection: Bool { self == .lost || self == .unreachable || self == .timedOut }
 }
 
 extension BridgedSessionError {

@@ -13,7 +13,7 @@ final class SessionTally: Sendable {
     func note(_ failure: BridgedSessionError) {
         counts.withLock { counts in
             counts.failures[failure.kind.rawValue, default: 0] += 1
-            counts.latestFailure = "\(failure.kind.rawValue): \(failure.message.prefix(SessionTally.messageLimit))"
+            counts.latestFailure = "\(failure.kind.rawValue): \(failure.message)"
         }
     }
 
@@ -34,7 +34,4 @@ final class SessionTally: Sendable {
     func noteOpen(_ change: Int) { counts.withLock { $0.sessionsOpen += change } }
 
     func noteTried(_ change: Int) { counts.withLock { $0.sessions += change } }
-
-    /// Characters of what a service says that are repeated.
-    private static let messageLimit = 200
 }

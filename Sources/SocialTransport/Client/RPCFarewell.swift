@@ -13,8 +13,8 @@ public struct RPCFarewell: Hashable, Sendable {
     /// More of a server's words is not kept.
     public static let wordsLimitBytes = 300
 
-    /// For logs: what is no visible ASCII is a question mark.
-    static func readable(_ bytes: some Sequence<UInt8>) -> String {
+    /// For logs, reports and terminals: what is no visible ASCII is a question mark, and the end is left out.
+    public static func readable(_ bytes: some Sequence<UInt8>) -> String {
         String(decoding: bytes.prefix(wordsLimitBytes).map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
     }
 

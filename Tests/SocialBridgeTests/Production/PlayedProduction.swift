@@ -24,6 +24,10 @@ final class PlayedProduction: Sendable {
         /// Lists that are answered empty although they are not.
         var failingLists: Set<String> = []
         var isStatusFailing = false
+        /// Addresses that the service does not take for any.
+        var unspeakable: Set<String> = []
+        /// With whom it is as nobody has heard of.
+        var unheardOf: Set<String> = []
         /// Of acts, in place of taking them.
         var answer: SocialV2UpsertFriendshipResponse.OneOf_Response?
         /// Subscriptions end as second ones.
@@ -149,6 +153,10 @@ final class PlayedProduction: Sendable {
                     let other = try SocialV2GetFriendshipStatusPayload(serializedBytes: call.payload).user.address
                     return try SocialV2GetFriendshipStatusResponse.with { answer in
                         if world.isStatusFailing { return answer.internalServerError = .init() }
+                        if world.unspeakable.contains(other) { return answer.invalidRequest = .init() }
+                        if world.unheardOf.contains(other) {
+                            return answer.accepted.status = .UNRECOGNIZED(77)
+                        }
                         answer.accepted.status = world.status(of: other)
                     }.serializedBytes()
                 }),

@@ -132,6 +132,32 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `reads the others when the service cannot say of one`() async throws {
+        let bench = try await ProductionBench()
+        bench.played.change {
+            $0.friends = ["0xa", "0xb"]
+            $0.withoutProfile = ["0xb"]
+            $0.unspeakable = ["0xc"]
+            $0.unheardOf = ["0xd"]
+        }
+        let service = bench.service(acquaintances: ["0xa", "0xb", "0xc", "0xd", "0xe"])
+        let session = try await bench.session(of: service)
+        let told = ToldWords()
+        let life = live(session, told)
+        try await itComes { told.readings.count == 1 }
+        #expect(
+            told.readings[0]
+                == FriendshipReading(
+                    friends: [try address("0xa"), try address("0xb")],
+                    unknown: [try address("0xc"), try address("0xd")]))
+        var failures = service.connectionFailures().makeAsyncIterator()
+        #expect(await failures.next()?.kind == .notUnderstood)
+        #expect(try await session.heartbeat(nil, .online) == false)
+        life.cancel()
+        _ = await life.value
+        await bench.stop()
+    }
+
     @Test func `tells nothing of friendships while the service cannot say, and asks again`() async throws {
         let bench = try await ProductionBench()
         bench.played.change {
@@ -219,7 +245,7 @@ import Testing
         bench.played.change { $0.answer = .internalServerError(.init()) }
         error = await #expect(throws: BridgedSessionError.self) { try await session.act(.accept, towards: bob) }
         #expect(error?.kind == .failed && error?.refusal == nil)
-        try await session.heartbeat(nil, .online)
+        _ = try await session.heartbeat(nil, .online)
         try await session.leave()
         await session.close()
         #expect(await life.value?.kind == .lost)

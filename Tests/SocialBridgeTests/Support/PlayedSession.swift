@@ -8,9 +8,12 @@ import Synchronization
 final class PlayedBridged: BridgedService {
     let takesCredentials: Bool
     let sessionsLimit: Int?
+    private let sharesConnections: Bool
     private let sessions = Mutex<[PlayedSession]>([])
 
-    init(takesCredentials: Bool = false, sessionsLimit: Int? = nil) {
+    /// - Parameter sharesConnections: there never is a connection that stands.
+    init(takesCredentials: Bool = false, sessionsLimit: Int? = nil, sharesConnections: Bool = false) {
+        self.sharesConnections = sharesConnections
         self.takesCredentials = takesCredentials
         self.sessionsLimit = sessionsLimit
     }
@@ -21,7 +24,7 @@ final class PlayedBridged: BridgedService {
     func session(
         of user: UserID, at address: SocialAddress, with credential: SessionCredential?
     ) async throws(BridgedSessionError) -> any BridgedSession {
-        let session = PlayedSession()
+        let session = PlayedSession(sharesConnection: sharesConnections)
         sessions.withLock { $0.append(session) }
         return session
     }
@@ -30,6 +33,10 @@ final class PlayedBridged: BridgedService {
 }
 
 final class PlayedSession: BridgedSession {
+    private let sharesConnection: Bool
+
+    init(sharesConnection: Bool) { self.sharesConnection = sharesConnection }
+
     private struct State {
         var asked: [String] = []
         var waiting: [String: CheckedContinuation<BridgedSessionError?, Never>] = [:]
@@ -90,9 +97,12 @@ final class PlayedSession: BridgedSession {
 
     func reread() { state.withLock { $0.asked.append("reread") } }
 
-    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws {
+    func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws -> Bool {
         try await ask("heartbeat \(state) \(whereabouts?.parcel.map { "\($0.x)" } ?? "-")")
+        return true
     }
+
+    var waitsForConnection: Bool { get async { sharesConnection } }
 
     func leave() async throws { try await ask("leave") }
 

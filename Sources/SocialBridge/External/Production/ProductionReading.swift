@@ -23,7 +23,11 @@ enum ProductionReading {
         let listed = Set(friends.elements).union(outgoing.map(\.other)).union(incoming.map(\.other)).union(blocked)
         let missing = await acquaintances().filter { !listed.contains($0) }
         for other in missing {
-            switch try await client.standing(with: other) {
+            guard let standing = try await standing(client, with: other) else {
+                reading.unknown.append(other)
+                continue
+            }
+            switch standing {
             case .friends:
                 guard friends.rows > 0 || missing.count <= askedAboutLimit else {
                     throw SocialClientError(.failed, "the service's list of friends is empty, and should not be")
@@ -39,6 +43,18 @@ enum ProductionReading {
         if !missing.isEmpty { blocked.formUnion(try await client.blockedAddresses()) }
         reading.blocked = blocked.sorted()
         return reading
+    }
+
+    /// - Returns: `nil` if the service does not say of this one, or in words that are not known: with others it can be
+    ///   told all the same.
+    private static func standing(
+        _ client: ProductionClient, with other: SocialAddress
+    ) async throws -> ProductionStanding? {
+        do {
+            return try await client.standing(with: other)
+        } catch let error as SocialClientError where error.code == .refused || error.code == .malformed {
+            return nil
+        }
     }
 
     /// Past this many who are missing in an empty list, the first of them who is a friend tells that it failed.

@@ -219,9 +219,15 @@ public final class ProductionSession: BridgedSession {
         var failures = 0
         while true {
             do {
-                return try await ProductionReading.read(client) { [acquaintances, address] in
+                let reading = try await ProductionReading.read(client) { [acquaintances, address] in
                     await acquaintances(address)
                 }
+                if !reading.unknown.isEmpty {
+                    failed(
+                        BridgedSessionError(
+                            .notUnderstood, "the service does not say how it is with \(reading.unknown.count) others"))
+                }
+                return reading
             } catch let error as SocialClientError where error.code != .connectionLost {
                 failures += 1
                 failed(BridgedSessionError(production: error))
@@ -239,7 +245,7 @@ public final class ProductionSession: BridgedSession {
     // MARK: What is done
 
     /// Nothing: nobody is there by word of this service.
-    public func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws {}
+    public func heartbeat(_ whereabouts: Whereabouts?, _ state: FriendState) async throws -> Bool { false }
 
     /// Nothing.
     public func leave() async throws {}
