@@ -100,6 +100,14 @@ extension BridgeEngine {
         return LinkPage(rows: rows, next: next, total: users.count)
     }
 
+    /// Who was made for somebody, in earlier runs too; `nil`: nobody, or they have a user of their own.
+    public func ghost(of address: SocialAddress) -> UserID? {
+        guard let number = numbers[address], members[number] == nil, case .made = figures[number].ghost else {
+            return nil
+        }
+        return ghosts.user(for: address)
+    }
+
     /// Numbers of what there is.
     public var counts: Counts {
         Counts(

@@ -6,6 +6,13 @@ public protocol GhostMaking: Sendable {
     /// Returns when there is such a user, who is the bridge's own. Done twice, it is done once.
     /// - Throws: there is none, or not for certain; it is tried again later.
     func make(_ user: UserID, for address: SocialAddress) async throws
+    /// Keeps those that were made as they should be, until it is cancelled; once.
+    func keepUp() async
+}
+
+extension GhostMaking {
+    /// Nothing is to be kept up.
+    public func keepUp() async {}
 }
 
 /// For a server of its own: whoever is spoken of is there, and nobody has a token for them.
@@ -15,18 +22,4 @@ public struct GhostsWithoutAccounts: GhostMaking {
 
     /// Done at once.
     public func make(_ user: UserID, for address: SocialAddress) async throws {}
-}
-
-/// What is known of somebody of a social service, for their ghost.
-public struct GhostProfile: Hashable, Sendable {
-    /// As others call them.
-    public var name: String?
-    /// Taken if it is `mxc:`.
-    public var picture: String?
-
-    /// A profile as given.
-    public init(name: String?, picture: String?) {
-        self.name = name
-        self.picture = picture
-    }
 }

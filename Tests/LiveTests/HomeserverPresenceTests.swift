@@ -91,9 +91,8 @@ struct `The bridge at a live homeserver with presence` {
             logins = ApplicationServiceLogins(registration: registration, homeserver: upstream)
             let side = try HomeserverSide(
                 presence: runtime, watch: watch, inbox: inbox, users: users,
-                ghosts: HomeserverGhosts(users: users) { address in
-                    GhostProfile(name: "Anna \(address)", picture: "https://pictures.example/a.png")
-                }, ghostRule: ghosts, showsWorld: true, clock: clock)
+                ghosts: HomeserverGhosts(users: users, names: { "Anna \($0)" }), ghostRule: ghosts, showsWorld: true,
+                clock: clock)
             self.side = side
             let (ports, bound) = AsyncStream.makeStream(of: Int.self)
             let listener = MatrixListener(

@@ -25,14 +25,9 @@ public struct ApplicationServiceUsers: Sendable {
 
     /// Makes an account that is the service's own, with what is known of its owner. Done twice, it is done once.
     ///
-    /// - Parameters:
-    ///   - name: cut to what homeservers take.
-    ///   - picture: taken if it is `mxc:`, and left out otherwise.
-    /// - Throws: where there is no account afterwards, or its name may not have been taken. A homeserver that does not
-    ///   let names be set has its way.
-    public func makeAccount(
-        _ user: UserID, name: String?, picture: String?
-    ) async throws(HomeserverTrouble) {
+    /// - Parameter name: as ``setName(_:of:)`` takes it; `nil`: none is known.
+    /// - Throws: where there is no account afterwards, or its name may not have been taken.
+    public func makeAccount(_ user: UserID, name: String?) async throws(HomeserverTrouble) {
         do throws(HomeserverTrouble) {
             try await client.register(String(user.localpart))
         } catch {
@@ -42,23 +37,17 @@ public struct ApplicationServiceUsers: Sendable {
                 "\(error.message): the homeserver does not let the application service have that user; make the "
                     + "registration anew with generate-registration, and restart the homeserver")
         }
-        if let name = name.flatMap({ StatusText.truncating($0, toBytes: 255) }) {
-            try await unlessRefused { () async throws(HomeserverTrouble) in
-                try await client.setDisplayName(name, of: user)
-            }
-        }
-        if let picture, picture.hasPrefix("mxc://"), picture.utf8.count <= 1000 {
-            try await unlessRefused { () async throws(HomeserverTrouble) in
-                try await client.setAvatar(picture, of: user)
-            }
-        }
+        if let name { try await setName(name, of: user) }
     }
 
-    private func unlessRefused(
-        _ act: () async throws(HomeserverTrouble) -> Void
-    ) async throws(HomeserverTrouble) {
+    /// Sets what a user of the service's own is called.
+    ///
+    /// - Parameter name: cut to what homeservers take.
+    /// - Throws: where it may not have been taken. A homeserver that does not let names be set has its way.
+    public func setName(_ name: String, of user: UserID) async throws(HomeserverTrouble) {
+        guard let name = StatusText.truncating(name, toBytes: 255) else { return }
         do throws(HomeserverTrouble) {
-            try await act()
+            try await client.setDisplayName(name, of: user)
         } catch {
             guard case .refused = error.code else { throw error }
         }

@@ -41,12 +41,10 @@ extension HomeserverClient {
 
     /// - Parameter name: at most 255 bytes.
     func setDisplayName(_ name: String, of user: UserID) async throws(HomeserverTrouble) {
-        try await setProfile("displayname", name, of: user)
-    }
-
-    /// - Parameter url: `mxc:`.
-    func setAvatar(_ url: String, of user: UserID) async throws(HomeserverTrouble) {
-        try await setProfile("avatar_url", url, of: user)
+        var content = JSONObject()
+        content["displayname"] = .string(name)
+        let user = PercentEncoding.encode(user.text)
+        try await put("profile/\(user)/displayname?user_id=\(user)", content, "displayname")
     }
 
     /// An access token for a user, of one device. Earlier tokens of that device should end by it; of Synapse they stay
@@ -70,13 +68,6 @@ extension HomeserverClient {
             throw HomeserverTrouble(.malformed, "login: a token of somebody else")
         }
         return token
-    }
-
-    private func setProfile(_ key: String, _ value: String, of user: UserID) async throws(HomeserverTrouble) {
-        var content = JSONObject()
-        content[key] = .string(value)
-        let name = PercentEncoding.encode(user.text)
-        try await put("profile/\(name)/\(key)?user_id=\(name)", content, key)
     }
 
     private func put(_ target: String, _ content: JSONObject, _ name: String) async throws(HomeserverTrouble) {

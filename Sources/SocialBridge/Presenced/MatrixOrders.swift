@@ -45,6 +45,7 @@ final class GhostOrders: Sendable {
 
     /// - Parameter introduce: tells presenced's own lists of one who was made, before it is reported.
     func run(telling ears: any BridgeEars, introduce: @escaping @Sendable (UserID) async -> Void) async {
+        async let keeping: Void = making.keepUp()
         await withTaskGroup(of: Void.self) { group in
             var count = 0
             for await (user, address) in wanted {
@@ -60,5 +61,6 @@ final class GhostOrders: Sendable {
                 }
             }
         }
+        await keeping
     }
 }

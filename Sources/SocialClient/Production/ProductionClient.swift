@@ -51,7 +51,7 @@ public final class ProductionClient: Sendable {
     /// - Parameters:
     ///   - opening: the first message, a JSON object of signed-fetch headers, made now; the service takes it for five
     ///     minutes.
-    ///   - profiles: where names and pictures go that come by.
+    ///   - profiles: where names go that come by.
     ///   - now: the wall clock, for what happened.
     /// - Throws: ``SocialClientError``: `unauthorized` if the service refuses, `tooManyRequests` if it has as many
     ///   connections as may be; `CancellationError`; what `opening` throws.

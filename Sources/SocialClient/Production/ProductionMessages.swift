@@ -17,7 +17,7 @@ extension SocialV2FriendProfile {
     /// Whose it is; what it says of them is kept.
     func noted(in profiles: SocialProfiles) -> SocialAddress? {
         guard let address = try? SocialAddress(parsing: address) else { return nil }
-        profiles.note(name: name, pictureURL: profilePictureURL, of: address)
+        profiles.note(name: name, of: address)
         return address
     }
 }
@@ -26,7 +26,7 @@ extension SocialV2BlockedUserProfile {
     /// Whose it is; what it says of them is kept.
     func noted(in profiles: SocialProfiles) -> SocialAddress? {
         guard let address = try? SocialAddress(parsing: address) else { return nil }
-        profiles.note(name: name, pictureURL: profilePictureURL, of: address)
+        profiles.note(name: name, of: address)
         return address
     }
 }

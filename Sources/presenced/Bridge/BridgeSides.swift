@@ -43,7 +43,7 @@ struct BridgeBuilder {
     let logger: Logger
 
     private let profiles = SocialProfiles()
-    private let acquaintances = LateAcquaintances()
+    private let lateEngine = LateEngine()
 
     init(
         _ configuration: ServerConfiguration, hearing: BridgeHearing, store: PresenceStore, presence: PresenceRuntime,
@@ -71,7 +71,7 @@ struct BridgeBuilder {
         }
         let parts = try await BridgeParts(
             configuration, sides: sides, book: book, store: store, tokens: tokens, clock: clock, logger: logger)
-        if let runtime = parts?.runtime(of: .external) { acquaintances.ask(runtime) }
+        if let runtime = parts?.runtime(of: .external) { lateEngine.ask(runtime) }
         return parts
     }
 
@@ -113,8 +113,8 @@ struct BridgeBuilder {
             var settings = ProductionService.Configuration(url: url.text)
             settings.client.trustedCertificates = bridge.caFile
             settings.sessionsLimit = bridge.connections
-            return ProductionService(settings, profiles: profiles, now: now) { [acquaintances] user in
-                await acquaintances.of(user)
+            return ProductionService(settings, profiles: profiles, now: now) { [lateEngine] user in
+                await lateEngine.acquaintances(of: user)
             }
         }
     }
@@ -144,9 +144,11 @@ struct BridgeBuilder {
         }
         let ghosts: any GhostMaking =
             users.map { users in
-                HomeserverGhosts(users: users) { [profiles] address in
-                    profiles.profile(of: address).map { GhostProfile(name: $0.name, picture: $0.pictureURL) }
-                }
+                let isKnown = service == .external
+                return HomeserverGhosts(
+                    users: users, names: { [profiles] in isKnown ? profiles.name(of: $0) : nil },
+                    renamed: isKnown ? profiles.renamed : AsyncStream { $0.finish() },
+                    ghosts: { [lateEngine] in await lateEngine.ghost(of: $0) })
             } ?? GhostsWithoutAccounts()
         // Whoever is in our own world is shown in it already, by whoever runs it.
         let showsWorld = service == .external
@@ -166,12 +168,17 @@ struct BridgeBuilder {
 }
 
 /// Asks an engine that is there only later: whoever is asked before knows nobody.
-private final class LateAcquaintances: Sendable {
+private final class LateEngine: Sendable {
     private let runtime = Mutex<BridgeRuntime?>(nil)
 
     func ask(_ runtime: BridgeRuntime) { self.runtime.withLock { $0 = runtime } }
 
-    func of(_ user: SocialAddress) async -> [SocialAddress] {
+    func ghost(of address: SocialAddress) async -> UserID? {
+        guard let runtime = runtime.withLock({ $0 }) else { return nil }
+        return await runtime.read { engine, _ in engine.ghost(of: address) }
+    }
+
+    func acquaintances(of user: SocialAddress) async -> [SocialAddress] {
         guard let runtime = runtime.withLock({ $0 }) else { return [] }
         return await runtime.read { engine, _ in engine.socialAcquaintances(of: user) }
     }

@@ -65,18 +65,18 @@ private func registration() throws -> Registration {
 
     init() throws { ghost = try UserID(parsing: "@_social_0xa:x.org") }
 
-    @Test func `get an account once, with a name and a picture where they may`() async throws {
+    @Test func `get an account once, with a name where they may`() async throws {
         let homeserver = ScriptedHomeserver { line, _ in
             if line.hasPrefix("POST /register") { return (400, #"{"errcode":"M_USER_IN_USE"}"#) }
             return line.contains("displayname") ? (403, #"{"errcode":"M_FORBIDDEN"}"#) : (200, "{}")
         }
         let users = ApplicationServiceUsers(registration: try registration(), homeserver: homeserver)
-        try await users.makeAccount(ghost, name: "Anna", picture: "mxc://x.org/abc")
-        try await users.makeAccount(ghost, name: nil, picture: "https://x.org/abc.png")
+        try await users.makeAccount(ghost, name: "Anna")
+        try await users.makeAccount(ghost, name: nil)
         #expect(
             homeserver.lines == [
                 "POST /register", "PUT /profile/@_social_0xa:x.org/displayname?user_id=@_social_0xa:x.org",
-                "PUT /profile/@_social_0xa:x.org/avatar_url?user_id=@_social_0xa:x.org", "POST /register",
+                "POST /register",
             ])
         #expect(
             homeserver.bodies.first
@@ -88,12 +88,12 @@ private func registration() throws -> Registration {
         let closed = ScriptedHomeserver { _, _ in (400, #"{"errcode":"M_EXCLUSIVE"}"#) }
         let users = ApplicationServiceUsers(registration: try registration(), homeserver: closed)
         let trouble = await #expect(throws: HomeserverTrouble.self) {
-            try await users.makeAccount(ghost, name: nil, picture: nil)
+            try await users.makeAccount(ghost, name: nil)
         }
         #expect(trouble?.message.contains("generate-registration") ?? false)
         let down = ScriptedHomeserver { line, _ in line.contains("displayname") ? (502, "") : (200, "{}") }
         let others = ApplicationServiceUsers(registration: try registration(), homeserver: down)
-        await #expect(throws: HomeserverTrouble.self) { try await others.makeAccount(ghost, name: "x", picture: nil) }
+        await #expect(throws: HomeserverTrouble.self) { try await others.makeAccount(ghost, name: "x") }
     }
 
     @Test func `are put, and asked for`() async throws {

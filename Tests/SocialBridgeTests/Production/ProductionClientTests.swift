@@ -77,8 +77,7 @@ import Testing
         #expect(try await client.outgoingRequests().elements.map(\.other.text) == ["0xc1"])
         #expect(try await client.blocked().elements.map(\.text) == ["0xd1", "0xd2"])
         #expect(try await client.blockedAddresses().map(\.text) == ["0xd1", "0xd2"])
-        let profile = bench.profiles.profile(of: try address("0xb2"))
-        #expect(profile == SocialProfile(name: "Name of 0xb2", pictureURL: "https://example.test/0xb2.png"))
+        #expect(bench.profiles.name(of: try address("0xb2")) == "Name of 0xb2")
         bench.played.change { $0.failingLists = ["GetPendingFriendshipRequests"] }
         #expect(await code { _ = try await client.incomingRequests() } == .failed)
         await client.close()
@@ -286,14 +285,12 @@ struct `Profiles of the social service` {
     @Test func `are kept up to a limit, the latest of each`() throws {
         let profiles = SocialProfiles(limit: 3)
         for number in 0..<5 {
-            profiles.note(name: "N\(number)", pictureURL: "", of: try SocialAddress(parsing: "0x\(number)"))
+            profiles.note(name: "N\(number)", of: try SocialAddress(parsing: "0x\(number)"))
         }
-        profiles.note(name: "new", pictureURL: "https://x.org/p", of: try SocialAddress(parsing: "0x4"))
+        profiles.note(name: "new", of: try SocialAddress(parsing: "0x4"))
         #expect(profiles.count == 3)
-        #expect(profiles.profile(of: try SocialAddress(parsing: "0x1")) == nil)
-        #expect(
-            profiles.profile(of: try SocialAddress(parsing: "0x4"))
-                == SocialProfile(name: "new", pictureURL: "https://x.org/p"))
+        #expect(profiles.name(of: try SocialAddress(parsing: "0x1")) == nil)
+        #expect(profiles.name(of: try SocialAddress(parsing: "0x4")) == "new")
     }
 
     @Test(
@@ -304,15 +301,29 @@ struct `Profiles of the social service` {
     func `have names that can be shown`(said: String, kept: String?) throws {
         let profiles = SocialProfiles()
         let address = try SocialAddress(parsing: "0xa")
-        profiles.note(name: said, pictureURL: "http://x.org/plain", of: address)
-        #expect(profiles.profile(of: address)?.name == kept)
-        #expect(profiles.profile(of: address)?.pictureURL == nil)
+        profiles.note(name: said, of: address)
+        #expect(profiles.name(of: address) == kept)
+    }
+
+    @Test func `are told when they are another, and once for each change`() async throws {
+        let profiles = SocialProfiles()
+        let (a, b) = (try SocialAddress(parsing: "0xa"), try SocialAddress(parsing: "0xb"))
+        for (name, address) in [("x", a), ("x", a), ("", a), ("y", a), ("z", b), ("y", a), ("z\u{7}", b)] {
+            profiles.note(name: name, of: address)
+        }
+        profiles.note(name: "end", of: try SocialAddress(parsing: "0xe"))
+        var told: [SocialAddress] = []
+        for await address in profiles.renamed {
+            told.append(address)
+            if address.text == "0xe" { break }
+        }
+        #expect(told.map(\.text) == ["0xa", "0xa", "0xb", "0xe"])
     }
 
     @Test func `stay small whatever a name is made of`() throws {
         let profiles = SocialProfiles()
         let address = try SocialAddress(parsing: "0xa")
-        profiles.note(name: "a" + String(repeating: "\u{301}", count: 100_000), pictureURL: "", of: address)
-        #expect(try #require(profiles.profile(of: address)?.name).utf8.count < 2_000)
+        profiles.note(name: "a" + String(repeating: "\u{301}", count: 100_000), of: address)
+        #expect(try #require(profiles.name(of: address)).utf8.count < 2_000)
     }
 }

@@ -22,7 +22,7 @@ public final class ProductionService: BridgedService {
         public init(url: String) { client = ProductionClient.Configuration(url: url) }
     }
 
-    /// Names and pictures that came by, for ghosts.
+    /// Names that came by, for ghosts.
     public let profiles: SocialProfiles
     private let configuration: Configuration
     private let now: @Sendable () -> Instant
