@@ -63,6 +63,11 @@ extension SocialEngine {
         number(of: user).map { people[$0].state() } ?? .offline
     }
 
+    /// Where the user is, whoever may see it; `nil`: nobody said, or they are not there.
+    public func whereabouts(of user: SocialAddress) -> Whereabouts? {
+        number(of: user).flatMap { people[$0].whereabouts }
+    }
+
     /// What is between the two; nothing, if nothing ever was.
     public func friendship(of pair: SocialPair) -> Friendship {
         pairNumber(of: pair).map { pairs[$0].friendship } ?? Friendship()

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import PresenceEngine
 import PresenceModel
+import PresenceRuntime
 import SocialEngine
 import SocialService
 import SocialTransport
@@ -71,6 +72,21 @@ import Testing
                 .filter(\.isConnected).map { "\($0.device) \($0.type?.text ?? "-")" }
         }
 
+        /// What others see the user say.
+        func text(of user: String = "alice") async throws -> String? {
+            let user = try UserID(parsing: "@\(user):localhost")
+            guard case .known(let presence)? = await server.runtime.read({ engine, _ in engine.knowledge(of: user) })
+            else { return nil }
+            return presence.statusText
+        }
+
+        /// Another one, whose users all exist and take part.
+        func linked(showPause: Duration) throws -> LinkedUsers {
+            LinkedUsers(
+                server: try ServerName(parsing: "localhost"), presence: server.runtime, textForm: .readable,
+                showPause: showPause, bridged: { _, _ in .full }, isUser: { _ in true })
+        }
+
         /// Whether the social service shows the user to nobody, by a choice made elsewhere.
         func isConcealed(_ user: String = "alice") async throws -> Bool {
             let address = try SocialAddress(parsing: user)
@@ -119,6 +135,10 @@ import Testing
         }
     }
 
+    private struct NoDisk: SocialJournal {
+        func write(_ records: [SocialEngine.Record]) async throws {}
+    }
+
     private func befriend(_ bench: Bench, _ client: Client) async throws {
         let asked = try await client.act(bench.alice) { $0.request.user.address = "bob" }
         #expect(asked.event.request.user.address == "bob", "\(asked)")
@@ -126,10 +146,12 @@ import Testing
         #expect(accepted.event.accept.user.address == "alice", "\(accepted)")
     }
 
-    private func waits(until isSo: @Sendable () async throws -> Bool) async throws {
+    private func waits(
+        at place: SourceLocation = #_sourceLocation, until isSo: @Sendable () async throws -> Bool
+    ) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while try await !isSo() {
-            try #require(ContinuousClock.now < deadline, "it did not come to that")
+            try #require(ContinuousClock.now < deadline, "it did not come to that", sourceLocation: place)
             await Task.yield()
         }
     }
@@ -198,7 +220,8 @@ import Testing
         let (asked, ask) = AsyncStream.makeStream(of: UserID.self)
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
         let linked = try LinkedUsers(
-            server: ServerName(parsing: "localhost"), presence: bench.server.runtime, textForm: .readable
+            server: ServerName(parsing: "localhost"), presence: bench.server.runtime, textForm: .readable,
+            bridged: { _, _ in .full }
         ) { user in
             ask.yield(user)
             for await _ in answers { return true }
@@ -231,7 +254,9 @@ import Testing
         let social = try #require(bench.server.social).runtime
         let runtime = bench.server.runtime
         let (user, carol) = try (UserID(parsing: "@carol:localhost"), SocialAddress(parsing: "carol"))
-        let linked = LinkedUsers(server: user.server, presence: runtime, textForm: .readable) { _ in true }
+        let linked = LinkedUsers(
+            server: user.server, presence: runtime, textForm: .readable, showPause: .zero, bridged: { _, _ in .full }
+        ) { _ in true }
         let work = Task { await linked.run(with: social) }
         @Sendable func text() async -> String? {
             guard case .known(let presence)? = await runtime.read({ engine, _ in engine.knowledge(of: user) }) else {
@@ -254,6 +279,75 @@ import Testing
         linked.note(carol, isThere: false)
         try await waits { try await bench.devices(of: "carol").isEmpty }
         #expect(await text() == nil)
+        work.cancel()
+        await work.value
+        try await bench.stop()
+    }
+
+    /// Of the bridge's choices, and whether it is running at all.
+    @Test func `says in Matrix where they are of those alone who let the bridge say it`() async throws {
+        let without = try await Bench()
+        let there = try await without.connect()
+        _ = try await there.beat(without.alice)
+        try await waits { try await without.devices().count == 1 }
+        #expect(try await without.text() == nil)
+        try await without.stop()
+
+        let bench = try await Bench { $0.bridge.service = .embedded }
+        let bridge = try #require(bench.server.bridge?.runtime(of: .embedded))
+        let user = try UserID(parsing: "@alice:localhost")
+        let client = try await bench.connect()
+        _ = try await client.beat(bench.alice)
+        try await waits { try await bench.devices() == ["org.presenced.social world"] }
+        #expect(try await bench.text() == nil)
+        try await bridge.perform(.participationChosen(user, true))
+        try await waits { try await bench.text() == "1,2 in main" }
+        try await bridge.perform(.privacyChosen(user, .stateOnly))
+        try await waits { try await bench.text() == nil }
+        #expect(try await bench.devices() == ["org.presenced.social world"])
+        try await bridge.perform(.privacyChosen(user, .hidden))
+        try await waits { try await bench.devices().isEmpty }
+        try await bridge.perform(.privacyChosen(user, .full))
+        try await waits { try await bench.text() == "1,2 in main" }
+        try await bridge.perform(.participationChosen(user, false))
+        try await waits { try await bench.text() == nil }
+        #expect(try await bench.devices() == ["org.presenced.social world"])
+        try await bench.stop()
+    }
+
+    @Test func `shows where somebody is as they come, and moves only now and then`() async throws {
+        let bench = try await Bench()
+        // Not the server's own, which would show them too.
+        let social = SocialRuntime(
+            engine: SocialEngine(process: 1), clock: AnchoredClock(wallMilliseconds: PresenceServer.wallMilliseconds()),
+            journal: NoDisk())
+        let (rarely, often) = (try bench.linked(showPause: .hours(1)), try bench.linked(showPause: .milliseconds(20)))
+        func place(_ x: Int32) -> Whereabouts { Whereabouts(realm: "main", parcel: .init(x: x, y: 0)) }
+        let carol = try SocialAddress(parsing: "carol")
+        let (session, population) = (SocialSessionID(7), LinkedPopulation(population: social, linked: rarely))
+        var work = Task { await rarely.run(with: social) }
+        await population.heartbeat(of: carol, on: session, whereabouts: place(1))
+        rarely.note(carol, isThere: true)
+        try await waits { try await bench.text(of: "carol") == "1,0 in main" }
+        for x in Int32(2)...9 { await population.heartbeat(of: carol, on: session, whereabouts: place(x)) }
+        #expect(try await bench.text(of: "carol") == "1,0 in main")
+        // What they choose is at once.
+        try await population.setPrivacy(of: carol, to: .stateOnly)
+        try await waits { try await bench.text(of: "carol") == nil }
+        try await population.setPrivacy(of: carol, to: .hidden)
+        #expect(try await bench.devices(of: "carol").isEmpty)
+        work.cancel()
+        await work.value
+
+        work = Task { await often.run(with: social) }
+        let dave = try SocialAddress(parsing: "dave")
+        await social.heartbeat(of: dave, on: session, whereabouts: place(1))
+        often.note(dave, isThere: true)
+        try await waits { try await bench.text(of: "dave") == "1,0 in main" }
+        for x in Int32(2)...9 { await often.moved(dave, to: place(x), in: social) }
+        try await waits { try await bench.text(of: "dave") == "9,0 in main" }
+        for x in Int32(10)...19 { await often.moved(dave, to: place(x), in: social) }
+        try await waits { try await bench.text(of: "dave") == "19,0 in main" }
         work.cancel()
         await work.value
         try await bench.stop()

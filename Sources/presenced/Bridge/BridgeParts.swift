@@ -7,6 +7,7 @@ import PresenceModel
 import PresenceRuntime
 import PresenceStore
 import SocialBridge
+import SocialEngine
 
 /// What a server needs to be a bridge: for each service an engine with its rows, between its two sides; the book of
 /// credentials, the operator's files, and the endpoints.
@@ -16,6 +17,8 @@ struct BridgeParts: Sendable {
         var service: BridgeDestination
         var social: any SocialSide
         var matrix: any MatrixSide
+        /// Hears whose links and choices are others than they were: see ``OverheardRows``.
+        var follower: (@Sendable (SocialAddress) -> Void)?
     }
 
     let desk: RunningDesk
@@ -63,7 +66,9 @@ struct BridgeParts: Sendable {
                 engine: BridgeEngine(
                     server: configuration.serverName, configuration: configuration.bridgeConfiguration(for: service),
                     seed: UInt64.random(in: 0 ... .max)),
-                clock: clock, journal: rows, social: side.social, matrix: side.matrix
+                clock: clock,
+                journal: side.follower.map { OverheardRows(journal: rows, hear: $0) as any BridgeJournal } ?? rows,
+                social: side.social, matrix: side.matrix
             ) { word in
                 BridgeLogLine(word, service: service).write(to: logger)
                 if let book, case .engine(.userForgotten(let user)) = word {

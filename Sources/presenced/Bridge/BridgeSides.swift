@@ -16,6 +16,8 @@ struct BridgeHearing: Sendable {
     let watch: LocalUserWatch
     /// What the homeserver tells of presence, for each service; none where presenced itself knows.
     let inboxes: [PresenceInbox]
+    /// Who takes part in the bridge to the embedded service.
+    let members = EmbeddedMembers()
 
     /// `nil` where the bridge is off.
     init?(_ configuration: ServerConfiguration) {
@@ -67,11 +69,15 @@ struct BridgeBuilder {
         var sides: [BridgeParts.Sides] = []
         for (place, service) in configuration.bridge.services.enumerated() {
             guard let social = socialSide(service, book) else { continue }
-            sides.append(BridgeParts.Sides(service: service, social: social, matrix: try matrixSide(service, place)))
+            let side = BridgeParts.Sides(
+                service: service, social: social, matrix: try matrixSide(service, place),
+                follower: service == .embedded ? self.social?.reconsider : nil)
+            sides.append(side)
         }
         let parts = try await BridgeParts(
             configuration, sides: sides, book: book, store: store, tokens: tokens, clock: clock, logger: logger)
         if let runtime = parts?.runtime(of: .external) { lateEngine.ask(runtime) }
+        if let runtime = parts?.runtime(of: .embedded) { hearing.members.ask(runtime) }
         return parts
     }
 

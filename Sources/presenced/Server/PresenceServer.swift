@@ -52,8 +52,8 @@ struct PresenceServer: Sendable {
         }
         let social = try await SocialParts(
             configuration, store: store, presence: runtime, concealment: concealment, tokens: authenticating,
-            homeserver: homeserver,
-            textForm: configuration.bridge.service == .off ? .nothing : configuration.bridge.statusText, clock: clock,
+            homeserver: homeserver, textForm: configuration.bridge.statusText,
+            bridged: { [members = hearing?.members] in await members?.privacy(of: $0, at: $1) }, clock: clock,
             logger: logger)
         var bridge: BridgeParts?
         if let hearing {

@@ -9,27 +9,46 @@ import Synchronization
 /// Users of Matrix who are in the social service: there, they have one more device, of type `world`.
 ///
 /// The user of an address `NAME` is `@NAME:server`, if the server has one. The device is connected while the user is in
-/// the social service, and gone at once when they left; it is in use while the user moves, and its text says where they
-/// are, as far as friends there may know. Who is hidden in the social service has none: what friends there must not see
-/// must not show in Matrix either. Decisions 27 and 31.
+/// the social service, and gone at once when they left; it is in use while the user moves. Who is hidden in the social
+/// service has none: what friends there must not see must not show in Matrix either.
+///
+/// Its text says where they are, of those alone who let the bridge show them, as far as they let it and friends there may
+/// know; who takes part in the bridge and is hidden through it has no device either. Coming, going and hiding show at
+/// once, moves only so often. Decisions 27 and 31.
 actor LinkedUsers {
     /// Users who are looked up at once; others wait.
     private static let lookUpsAtOnce = 16
+    /// How often a user's moves show at most, unless it is said otherwise.
+    static let showPause: Duration = .seconds(10)
 
     private struct Visit {
         var key: DeviceKey
+        /// The latest, shown or not.
         var whereabouts: Whereabouts?
+        /// When something was shown last.
+        var shownAt: ContinuousClock.Instant
+        /// The latest look at what is to be shown: an earlier one that took longer says nothing any more.
+        var look = 0
+        /// They moved since, and wait for their turn among ``moving``.
+        var isMoving = false
     }
 
     private let server: ServerName
     private let presence: PresenceRuntime
     private let textForm: BridgeEngine.Configuration.TextForm
+    private let showPause: Duration
+    private let bridged: @Sendable (UserID, SocialAddress) async -> SocialPrivacy?
     private let isUser: @Sendable (UserID) async -> Bool
     private var visits: [SocialAddress: Visit] = [:]
     /// Users who are in the social service, linked or not.
     private var there: Set<SocialAddress> = []
     /// Users whose visit is being opened, and who waits for that.
     private var opening: [SocialAddress: [CheckedContinuation<Void, Never>]] = [:]
+    private var looks = 0
+    /// Who moved since they were shown last, in the order of that; some are gone meanwhile.
+    private var moving: [SocialAddress] = []
+    private nonisolated let moves: AsyncStream<Void>
+    private nonisolated let noteMove: AsyncStream<Void>.Continuation
     /// The latest word on each user that was not acted upon yet; `nil`: only to be looked at again.
     private nonisolated let notes = Mutex<[SocialAddress: Bool?]>([:])
     private nonisolated let wakes: AsyncStream<Void>
@@ -40,15 +59,23 @@ actor LinkedUsers {
 
     /// - Parameters:
     ///   - textForm: what whereabouts become in Matrix.
+    ///   - showPause: how often a user's moves show at most.
+    ///   - bridged: what a user who takes part in the bridge lets it show of them at that address; `nil`: they do not take
+    ///     part.
     ///   - isUser: whether there is such a user of Matrix here; asked once for each visit.
     init(
         server: ServerName, presence: PresenceRuntime, textForm: BridgeEngine.Configuration.TextForm,
+        showPause: Duration = LinkedUsers.showPause,
+        bridged: @escaping @Sendable (UserID, SocialAddress) async -> SocialPrivacy?,
         isUser: @escaping @Sendable (UserID) async -> Bool
     ) {
         self.server = server
         self.presence = presence
         self.textForm = textForm
+        self.showPause = showPause
+        self.bridged = bridged
         self.isUser = isUser
+        (moves, noteMove) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (wakes, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -77,8 +104,15 @@ actor LinkedUsers {
         try? UserID(parsing: "@\(address.text):\(server)")
     }
 
-    /// Acts upon what is noted, until it is cancelled.
+    /// Acts upon what is noted, and shows who moved, until it is cancelled.
     func run(with social: SocialRuntime) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.followNotes(social) }
+            group.addTask { await self.followMoves(social) }
+        }
+    }
+
+    private func followNotes(_ social: SocialRuntime) async {
         for await _ in wakes {
             let noted = notes.withLock { notes in
                 defer { notes = [:] }
@@ -93,37 +127,23 @@ actor LinkedUsers {
         }
     }
 
-    /// A heartbeat said where the user is. Who is elsewhere than before does something.
-    func moved(_ user: SocialAddress, to whereabouts: Whereabouts, in social: SocialRuntime) async {
-        guard visits[user].map({ $0.whereabouts != whereabouts }) ?? false else { return }
-        visits[user]?.whereabouts = whereabouts
-        let privacy = await social.privacy(of: user)
-        await show(user, privacy)
-    }
-
-    /// What the visit is to show, now.
-    private func show(_ address: SocialAddress, _ privacy: SocialPrivacy) async {
-        guard let visit = visits[address], privacy != .hidden, let world = LinkedUsers.world else { return }
-        let whereabouts = privacy == .full ? visit.whereabouts : nil
-        let text = whereabouts.flatMap(textForm.text(of:)).flatMap(StatusText.truncating)
-        await presence.submit(
-            .presence(.deviceShown(visit.key, DeviceShowing(type: world, use: .usedNow, text: text))))
-    }
-
     private func follow(_ address: SocialAddress, _ isThere: Bool?, _ social: SocialRuntime) async {
         if isThere == true { there.insert(address) }
         if isThere == false { there.remove(address) }
-        let privacy = await social.privacy(of: address)
-        guard there.contains(address), privacy != .hidden else { return await end(address) }
-        guard visits[address] == nil else { return await show(address, privacy) }
-        guard let device = LinkedUsers.device, let user = user(of: address), await exists(user) else { return }
+        guard there.contains(address), let user = user(of: address), let device = LinkedUsers.device,
+            await privacy(of: user, address, social) != .hidden
+        else { return await end(address) }
+        guard visits[address] == nil else { return await show(address, social) }
+        guard await exists(user) else { return }
         opening[address] = []
         defer { for waiter in opening.removeValue(forKey: address) ?? [] { waiter.resume() } }
         // They may have chosen otherwise while they were looked up.
-        let privacyNow = await social.privacy(of: address)
-        guard privacyNow != .hidden else { return }
-        visits[address] = Visit(key: DeviceKey(user: user, device: device))
-        await show(address, privacyNow)
+        guard await privacy(of: user, address, social) != .hidden else { return }
+        // The heartbeat that brought them here said so before there was a visit.
+        let whereabouts = await social.read { engine, _ in engine.whereabouts(of: address) }
+        visits[address] = Visit(
+            key: DeviceKey(user: user, device: device), whereabouts: whereabouts, shownAt: ContinuousClock.now)
+        await show(address, social)
     }
 
     private func exists(_ user: UserID) async -> Bool {
@@ -134,5 +154,60 @@ actor LinkedUsers {
     private func end(_ address: SocialAddress) async {
         guard let visit = visits.removeValue(forKey: address) else { return }
         await presence.submit(.presence(.deviceRevoked(visit.key)))
+    }
+
+    // MARK: Where they are
+
+    /// A heartbeat said where the user is. Who is elsewhere than before does something.
+    func moved(_ user: SocialAddress, to whereabouts: Whereabouts, in social: SocialRuntime) async {
+        guard let visit = visits[user], visit.whereabouts != whereabouts else { return }
+        visits[user]?.whereabouts = whereabouts
+        guard !visit.isMoving else { return }
+        guard visit.shownAt.duration(to: .now) < showPause else { return await show(user, social) }
+        visits[user]?.isMoving = true
+        moving.append(user)
+        noteMove.yield()
+    }
+
+    /// Looks a few times in ``showPause`` who may be shown again, while there is anybody.
+    private func followMoves(_ social: SocialRuntime) async {
+        for await _ in moves {
+            while !moving.isEmpty {
+                do { try await Task.sleep(for: showPause / 10) } catch { return }
+                let now = ContinuousClock.now
+                let due = moving.filter { isDue($0, at: now) }
+                moving.removeAll { isDue($0, at: now) }
+                for user in due where visits[user]?.isMoving ?? false { await show(user, social) }
+            }
+        }
+    }
+
+    /// Who is gone is, too: nothing waits for them.
+    private func isDue(_ user: SocialAddress, at now: ContinuousClock.Instant) -> Bool {
+        visits[user].map { $0.shownAt.duration(to: now) >= showPause } ?? true
+    }
+
+    /// What the visit is to show, now.
+    private func show(_ address: SocialAddress, _ social: SocialRuntime) async {
+        guard let user = visits[address]?.key.user, let world = LinkedUsers.world else { return }
+        looks += 1
+        let look = looks
+        visits[address]?.look = look
+        visits[address]?.shownAt = .now
+        visits[address]?.isMoving = false
+        let (friends, bridge) = (await social.privacy(of: address), await bridged(user, address))
+        // Whoever looked later shows what holds now.
+        guard let visit = visits[address], visit.look == look else { return }
+        guard friends != .hidden, bridge != .hidden else { return await end(address) }
+        let whereabouts = friends == .full && bridge == .full ? visit.whereabouts : nil
+        let text = whereabouts.flatMap(textForm.text(of:)).flatMap(StatusText.truncating)
+        await presence.submit(
+            .presence(.deviceShown(visit.key, DeviceShowing(type: world, use: .usedNow, text: text))))
+    }
+
+    private func privacy(of user: UserID, _ address: SocialAddress, _ social: SocialRuntime) async -> SocialPrivacy {
+        let privacy = await social.privacy(of: address)
+        guard privacy != .hidden, await bridged(user, address) == .hidden else { return privacy }
+        return .hidden
     }
 }

@@ -28,11 +28,14 @@ struct SocialParts: Sendable {
     ///   - concealment: hears of choices since before the presence runtime started.
     ///   - tokens: whose a Matrix token is.
     ///   - textForm: what users' whereabouts become in Matrix.
+    ///   - bridged: what a user who takes part in the bridge to this service lets it show of them at that address.
     /// - Throws: ``StartFailure`` if what was saved cannot be read.
     init?(
         _ configuration: ServerConfiguration, store: PresenceStore, presence: PresenceRuntime,
         concealment: ConcealmentWatch, tokens: any Authenticating, homeserver: HomeserverParts?,
-        textForm: BridgeEngine.Configuration.TextForm, clock: AnchoredClock, logger: Logger
+        textForm: BridgeEngine.Configuration.TextForm,
+        bridged: @escaping @Sendable (UserID, SocialAddress) async -> SocialPrivacy?, clock: AnchoredClock,
+        logger: Logger
     ) async throws {
         guard configuration.social.enabled else { return nil }
         let process = UInt64.random(in: 1 ... .max)
@@ -43,7 +46,7 @@ struct SocialParts: Sendable {
             return RedisSharing(url, process: process, clock: clock, logger: logger, configuration: settings)
         }
         linked = LinkedUsers(
-            server: configuration.serverName, presence: presence, textForm: textForm,
+            server: configuration.serverName, presence: presence, textForm: textForm, bridged: bridged,
             isUser: { await tokens.knows($0) })
         let outside = SocialSurroundings(linked: linked, rooms: rooms)
         var settings = configuration.socialConfiguration
@@ -78,6 +81,9 @@ struct SocialParts: Sendable {
 
     /// Where clients connect to, for the listener that they come to.
     var webSocket: WebSocketPath { rpc.webSocket(at: path) }
+
+    /// Whoever is there by that address takes part in the bridge, or chose there, otherwise than before. Returns at once.
+    @Sendable func reconsider(_ address: SocialAddress) { linked.reconsider(address) }
 
     /// What goes on beside the connections, until it is cancelled.
     func run() async {
