@@ -58,4 +58,6 @@ struct DeviceText: Sendable {
 struct DeviceLoss: Sendable {
     var device: DeviceID
     var since: Instant
+    /// A device came since.
+    var isOver = false
 }

@@ -133,7 +133,7 @@ extension PresenceEngine {
         if users[number].devices.count >= configuration.devicesPerUser { evictDevice(of: number, into: &effects) }
         var lease = DeviceLease(device: device, beginningWith: contact, at: now)
         lease.type = type(of: device, number)
-        endLoss(of: number)
+        outliveLoss(of: number)
         users[number].lastActive = max(users[number].lastActive, lease.lastActive)
         users[number].devices.append(lease)
         return users[number].devices.count - 1

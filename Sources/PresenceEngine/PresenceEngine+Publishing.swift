@@ -14,14 +14,14 @@ extension PresenceEngine {
         deadlines.set(number, to: users[number].hasTimers ? earliest(outcome.nextLook, number) : outcome.nextLook)
         if users[number].isAttentive != users[number].collectsArrivals { updateArrivals(of: number) }
         let before = users[number].state
-        var differs = false
+        var (differs, differsElsewhere) = (false, false)
         let isStale = users[number].isStale
         if outcome.state != before || isStale || outcome.leadChanged {
-            differs = show(outcome.state, of: number)
+            (differs, differsElsewhere) = show(outcome.state, of: number)
         }
         if configuration.tellsLocalViews { noteView(of: number, isTextNew: isStale, into: &effects) }
         if differs { noteChange(number, into: &effects) }
-        if differs || occasion != nil, hasAudience(number) {
+        if differsElsewhere || occasion != nil, hasAudience(number) {
             let told = occasion ?? (before == .offline && outcome.state != .offline ? .appeared : .changed)
             effects.append(.localPublished(profiles[number].id, presence(of: number), told))
         }
@@ -32,8 +32,8 @@ extension PresenceEngine {
         return true
     }
 
-    /// True: observers see a difference.
-    private mutating func show(_ state: PublishedState, of number: Int) -> Bool {
+    /// Whether observers see a difference: those of this server, and those of others, to whom unknown is offline.
+    private mutating func show(_ state: PublishedState, of number: Int) -> (here: Bool, elsewhere: Bool) {
         let wasOffline = users[number].state == .offline
         users[number].isStale = false
         // Whoever hides while offline to others must not be noticed: what they saw stays.
@@ -45,7 +45,7 @@ extension PresenceEngine {
         let isLost = isLost(number, state)
         let differs =
             state != users[number].state || text != profiles[number].shownText || type != profiles[number].shownType
-            || isLost != (users[number].loss == .shown)
+        let differsHere = differs || isLost != (users[number].loss == .shown)
         if users[number].loss != .none {
             users[number].loss = isLost ? .shown : losses[number] == nil ? .none : .noted
         }
@@ -53,7 +53,7 @@ extension PresenceEngine {
         users[number].state = state
         profiles[number].shownText = text
         profiles[number].shownType = type
-        return differs
+        return (differsHere, differs)
     }
 
     /// What observers see of a local user at this moment.

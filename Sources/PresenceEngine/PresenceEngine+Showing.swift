@@ -30,12 +30,13 @@ extension PresenceEngine {
         endStreams(of: key.device, number, into: &effects)
         if users[number].loss == .none { users[number].loss = .noted }
         if losses[number]?.device != key.device { losses[number] = DeviceLoss(device: key.device, since: now) }
+        losses[number]?.isOver = false
         users[number].isStale = true
         refresh(number, at: now, into: &effects)
         updateInterest(of: number, into: &effects)
     }
 
-    /// A device came, or it is known again what became of the one that was lost.
+    /// It is known again what became of the device that was lost.
     mutating func endLoss(of number: Int, if device: DeviceID? = nil) {
         guard users[number].loss != .none else { return }
         if let device, losses[number]?.device != device { return }
@@ -45,10 +46,24 @@ extension PresenceEngine {
         users[number].isStale = true
     }
 
-    /// Whether the user is unknown to others, being `state` as far as this server sees itself.
-    func isLost(_ number: Int, _ state: PublishedState) -> Bool {
-        guard users[number].loss != .none, losses[number] != nil, state == .offline else { return false }
-        return users[number].effective != .hidden && users[number].effective != .offline
+    /// A device came: the loss matters no more once others see the user by devices again.
+    mutating func outliveLoss(of number: Int) {
+        guard users[number].loss != .none, losses[number] != nil else { return }
+        losses[number]?.isOver = true
+        users[number].isStale = true
+    }
+
+    /// Whether the user is unknown to others, being `state` as far as this server sees itself. Whoever hides, or is
+    /// offline by choice, is not; who is unknown already and does so stays unknown, whatever their devices do, since others
+    /// must not notice.
+    mutating func isLost(_ number: Int, _ state: PublishedState) -> Bool {
+        guard users[number].loss != .none, let loss = losses[number] else { return false }
+        let isAway = users[number].effective == .hidden || users[number].effective == .offline
+        if loss.isOver, users[number].loss != .shown || !isAway {
+            losses[number] = nil
+            return false
+        }
+        return state == .offline && (users[number].loss == .shown || !isAway)
     }
 
     // MARK: Texts of devices

@@ -13,6 +13,10 @@ import Testing
         #expect(try HiddenWorld.differences(seed: seed, .fromOffline) == [])
     }
 
+    @Test(arguments: UInt64(1)...60) func `change nothing where nobody knew how the user was`(seed: UInt64) throws {
+        #expect(try HiddenWorld.differences(seed: seed, .fromLoss) == [])
+    }
+
     @Test func `would be told apart if anything leaked`() throws {
         let found = try (UInt64(1)...5).flatMap {
             try HiddenWorld.differences(seed: $0, .fromSight, steps: 60, canary: .hiddenLeaksActivity)

@@ -107,6 +107,38 @@ import Testing
         #expect(known.contains(.wake(stream)) && bench.state(of: alice) == .offline)
     }
 
+    /// Whatever they do after that: nobody here may notice, and other servers have nothing to be told.
+    @Test func `that is lost leaves them unknown who hide then, until it is known again`() throws {
+        for state in [ChosenState.hidden, .offline] {
+            var bench = try PresenceBench()
+            bench.gather([alice, try local("bob"), try remote("carol")], in: try RoomID(parsing: "!r:here.example"))
+            bench.perform(.deviceShown(far, try showing(.inUse, "10,20")))
+            bench.perform(.deviceLost(far))
+            let (since, version, count) = (bench.now, bench.engine.version, bench.effects.count)
+            func isSilent(_ effects: ArraySlice<PresenceEngine.Effect>) -> Bool {
+                !effects.contains { if case .localPublished(alice, _, _) = $0 { true } else { false } }
+            }
+            // The text of who is offline by choice is another matter: others see it.
+            bench.perform(.statusChosen(phone, state, text: state == .hidden ? "secret" : nil))
+            bench.pass(.minutes(2))
+            bench.perform(.deviceSeen(phone))
+            #expect(bench.engine.knowledge(of: alice) == .unknown(.socialSideLost, since: since))
+            #expect(bench.engine.version == version && isSilent(bench.effects[count...]))
+            bench.perform(.deviceRevoked(far))
+            #expect(bench.state(of: alice) == .offline && bench.engine.version > version)
+            #expect(isSilent(bench.effects[count...]))
+        }
+        // Whoever shows themselves again is seen by what they did meanwhile.
+        var bench = try PresenceBench()
+        bench.perform(.deviceShown(far, try showing(.inUse, "10,20")))
+        bench.perform(.deviceLost(far))
+        bench.perform(.statusChosen(phone, .hidden, text: nil))
+        bench.perform(.statusChosen(phone, .online, text: nil))
+        #expect(bench.state(of: alice) == .online)
+        bench.pass(.minutes(1))
+        #expect(bench.state(of: alice) == .offline)
+    }
+
     @Test func `that is lost matters only while there is no other, until one comes`() throws {
         var bench = try PresenceBench()
         let stream = bench.listen(on: phone)

@@ -16,6 +16,9 @@ struct HiddenCast: Sendable {
     let frank: UserID
     let room: RoomID
     let devices: [DeviceKey]
+    /// By which the social side shows Alice.
+    let world: DeviceKey
+    let worldType: DeviceType
 
     var others: [UserID] { [bob, carol, dave] }
     var strangers: [UserID] { [erin, frank] }
@@ -31,6 +34,8 @@ struct HiddenCast: Sendable {
         erin = try UserID(parsing: "@erin:there.example")
         frank = try UserID(parsing: "@frank:there.example")
         room = try RoomID(parsing: "!garden:here.example")
+        world = DeviceKey(user: alice, device: try DeviceID(parsing: "world"))
+        worldType = try DeviceType(parsing: "world")
         devices = try ["phone", "watch"].map { DeviceKey(user: alice, device: try DeviceID(parsing: $0)) }
     }
 
@@ -74,12 +79,17 @@ extension HiddenWorld {
             perform(.deviceActed(device))
             let others: PresenceEngine.Event = .statusChosen(device, .offline, text: nil)
             perform([.statusChosen(device, .hidden, text: "secret"), others, others])
-        case .fromOffline:
+        case .fromOffline, .fromLoss:
             perform(.overrideSet(device, nil))
             perform(.statusChosen(device, .online, text: "tea"))
+            if departure == .fromLoss {
+                perform(.deviceShown(cast.world, DeviceShowing(type: cast.worldType, use: .inUse, text: "1,2")))
+            }
             for key in cast.devices { perform(.deviceRevoked(key)) }
             aliceStreams = []
             pass(.minutes(2))
+            if departure == .fromLoss { perform(.deviceLost(cast.world)) }
+            if generator.happens(500) { pass(.minutes(2)) }
             perform([
                 .statusChosen(device, .hidden, text: "secret"), .statusChosen(device, .offline, text: "tea"), nil,
             ])
@@ -99,6 +109,9 @@ extension HiddenWorld {
             perform([event, event, nil])
         case 45..<60: aliceStaysAway()
         case 60..<95: actAsOther()
+        case 95..<97:
+            // The social side is heard of again: she is not there.
+            perform(.deviceRevoked(cast.world))
         default: restart()
         }
     }

@@ -17,6 +17,8 @@ public struct HiddenWorld: Sendable {
         /// She is offline already, with a text that others see: hidden with another, offline with the same; the third
         /// time not even that.
         case fromOffline
+        /// She was in the world alone, and the social side was lost: as the one before.
+        case fromLoss
     }
 
     struct Variant: Sendable {
