@@ -10,9 +10,14 @@ struct TableLink: Hashable, Sendable {
 // Who is who: one user, one address. What a table says goes before the rule; of two tables the one that counts for
 // more, and of equal ones what is there already.
 extension BridgeEngine {
+    /// Past so many, whoever's account is closed may come back by a late word.
+    static let closedLimit = 100_000
+
     mutating func handleLink(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         switch event {
-        case .userKnown(let user): know(user, at: now, into: &effects)
+        case .userKnown(let user):
+            closed.remove(user)
+            know(user, at: now, into: &effects)
         case .userGone(let user): forget(user, at: now, into: &effects)
         case .linkAdded(let link, let source): add(link, source, at: now, into: &effects)
         case .linkRemoved(let link, let source): remove(link, source, at: now, into: &effects)
@@ -70,7 +75,19 @@ extension BridgeEngine {
         choose(user, at: now, into: &effects) { $0.isKnown = true }
     }
 
+    /// Whether that is but the tidying up after an account that was closed. Whoever is there is none.
+    mutating func isAfterlife(_ view: MatrixView, of user: UserID) -> Bool {
+        guard closed.contains(user) else { return false }
+        switch view {
+        case .unknown, .visible(.offline, _, _): return true
+        case .hidden, .visible:
+            closed.remove(user)
+            return false
+        }
+    }
+
     private mutating func forget(_ user: UserID, at now: Instant, into effects: inout [Effect]) {
+        if closed.count < BridgeEngine.closedLimit { closed.insert(user) }
         if let entry = links[user] { drop(Link(user: user, address: entry.address), into: &effects) }
         if people.removeValue(forKey: user) != nil { effects.append(.save(.person(user, PersonMemory()))) }
         settle(user, forgets: true, at: now, into: &effects)

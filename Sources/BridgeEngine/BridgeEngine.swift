@@ -18,6 +18,8 @@ public struct BridgeEngine: Sendable {
 
     // Who is who.
     var people: [UserID: PersonMemory] = [:]
+    /// Whose accounts were closed in this run: what is told of them later does not bring them back.
+    var closed: Set<UserID> = []
     var links: [UserID: TableLink] = [:]
     var linkedUsers: [SocialAddress: UserID] = [:]
 
@@ -77,6 +79,7 @@ public struct BridgeEngine: Sendable {
         case .userKnown, .userGone, .linkAdded, .linkRemoved, .participationChosen, .privacyChosen:
             handleLink(event, at: now, into: &effects)
         case .matrixReported(let user, let view):
+            guard !isAfterlife(view, of: user) else { return }
             know(user, at: now, into: &effects)
             take(view, of: user, at: now, into: &effects)
         case .listReported, .listRead, .editRefused, .friendshipReported, .friendshipsRead, .actAnswered, .actRefused,

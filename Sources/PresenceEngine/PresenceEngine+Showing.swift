@@ -98,6 +98,8 @@ extension PresenceEngine {
         guard user.isKnown else { return }
         let mark = PresenceEngine.viewMark(of: user)
         guard mark != user.viewMark || isTextNew else { return }
+        // Whoever closed their account is gone until they are seen again, whatever is still tidied up.
+        if user.viewMark == PresenceEngine.closedMark, !user.devices.contains(where: { $0.kind != .world }) { return }
         let isHidden = user.effective == .hidden
         let text = isHidden || user.state == .offline ? nil : effectiveText(of: number)
         guard mark != user.viewMark || text != profiles[number].viewedText else { return }
@@ -108,11 +110,12 @@ extension PresenceEngine {
             .localViewed(profiles[number].id, isHidden ? .hidden : .visible(user.state, text: text, by: basis)))
     }
 
+    /// Told also where views are not.
     mutating func close(_ user: UserID, into effects: inout [Effect]) {
-        guard configuration.tellsLocalViews, let number = number(of: user), users[number].isLocal,
+        guard let number = number(of: user), users[number].isLocal,
             users[number].viewMark != PresenceEngine.closedMark
         else { return }
-        users[number].viewMark = PresenceEngine.closedMark
+        if configuration.tellsLocalViews { users[number].viewMark = PresenceEngine.closedMark }
         effects.append(.localViewed(user, .closed))
     }
 

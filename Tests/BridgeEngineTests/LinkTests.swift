@@ -38,6 +38,26 @@ import Testing
         }
     }
 
+    @Test func `of a closed account comes back by nothing but the user`() throws {
+        let ruled = try user("0x\(`A link`.digits)")
+        for view in [visible(.online), .hidden] {
+            var bench = try BridgeBench()
+            bench.perform(.matrixReported(ruled, visible(.offline)))
+            #expect(bench.engine.view(of: ruled).participates)
+            bench.perform(.userGone(ruled))
+            bench.perform(.matrixReported(ruled, visible(.offline)))
+            bench.perform(.matrixReported(ruled, .unknown))
+            #expect(bench.engine.link(of: ruled) == nil && !bench.engine.view(of: ruled).participates)
+            bench.perform(.matrixReported(ruled, view))
+            #expect(bench.engine.view(of: ruled).participates)
+        }
+        var bench = try BridgeBench()
+        bench.perform(.userGone(ruled))
+        bench.perform(.userKnown(ruled))
+        bench.perform(.matrixReported(ruled, visible(.offline)))
+        #expect(bench.engine.view(of: ruled).participates)
+    }
+
     @Test func `of a table goes before the rule, and the rule comes back with its end`() throws {
         var bench = try BridgeBench()
         let (ruled, alice) = (try user("0x\(`A link`.digits)"), try user("alice"))

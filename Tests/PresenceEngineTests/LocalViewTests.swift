@@ -55,6 +55,23 @@ import Testing
         #expect(bench.engine.localViews.map(\.view) == [.closed])
     }
 
+    @Test func `is no more of a closed account until the user is seen again`() throws {
+        var bench = try bench()
+        bench.perform(.deviceSeen(phone))
+        #expect(views(bench.perform(.userClosed(alice))) == [.closed])
+        #expect(views(bench.perform(.deviceRevoked(phone))).isEmpty)
+        #expect(views(bench.perform(.userKnown(alice))).isEmpty && views(bench.pass(.hours(1))).isEmpty)
+        #expect(views(bench.perform(.deviceShown(far, DeviceShowing(type: world, use: .inUse, text: nil)))).isEmpty)
+        #expect(bench.engine.localViews.map(\.view) == [.closed])
+        #expect(views(bench.perform(.deviceSeen(phone))) == [.visible(.online, text: nil, by: .devices)])
+        // Where nobody asked for views, it is told all the same.
+        var silent = try PresenceBench()
+        silent.perform(.deviceSeen(phone))
+        #expect(views(silent.perform(.userClosed(alice))) == [.closed])
+        silent.perform(.deviceSeen(phone))
+        #expect(views(silent.perform(.userClosed(alice))) == [.closed])
+    }
+
     @Test func `tells devices of the user's own from the world`() throws {
         var bench = try bench()
         let showing = DeviceShowing(type: world, use: .inUse, text: "10,20")

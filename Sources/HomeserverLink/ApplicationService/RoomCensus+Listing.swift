@@ -120,7 +120,7 @@ extension RoomCensus {
 
     /// Everything that makes a user be seen, or see: taken back.
     static func farewell(to user: UserID, _ engine: PresenceEngine, at now: Instant) -> [PresenceEngine.Event] {
-        var orders: [PresenceEngine.Event] = [.userClosed(user)]
+        var orders: [PresenceEngine.Event] = []
         for view in engine.devices(of: user, at: now) {
             orders.append(.deviceRevoked(DeviceKey(user: user, device: view.device)))
         }
@@ -130,6 +130,8 @@ extension RoomCensus {
         for observer in engine.granted(by: user) + engine.requests(to: user).map(\.user) {
             orders.append(.requestDenied(observed: user, observer: observer))
         }
+        // What else is taken back says how they are, and they are none.
+        orders.append(.userClosed(user))
         return orders
     }
 

@@ -188,14 +188,17 @@ struct CensusBench: Sendable {
 
     init(
         _ bootstrap: RoomCensus.Bootstrap = .lazy, saved: HomeserverSnapshot = HomeserverSnapshot(),
+        listener: (any LocalUserListening)? = nil, tellsLocalViews: Bool = false,
         _ configure: (inout RoomCensus.Configuration) -> Void = { _ in }
     ) async throws {
         let server = try ServerName(parsing: "x.org")
+        var presence = PresenceEngine.Configuration()
+        presence.tellsLocalViews = tellsLocalViews
         runtime = PresenceRuntime(
             instance: PresenceInstance(
-                presence: PresenceEngine(server: server), federation: FederationEngine(server: server, boot: 1, seed: 1)
-            ),
-            clock: clock, journal: disk, delivery: NoNetwork(), boot: 1)
+                presence: PresenceEngine(server: server, configuration: presence),
+                federation: FederationEngine(server: server, boot: 1, seed: 1)),
+            clock: clock, journal: disk, delivery: NoNetwork(), boot: 1, listener: listener)
         await runtime.start(from: PresenceInstance.Snapshot())
         let registration = Registration(
             id: "presenced", url: nil, ownToken: PretendHomeserver.ownToken,

@@ -212,6 +212,35 @@ struct `The census of rooms` {
         #expect(living == 1)
     }
 
+    /// Keeps the latest of each user, as those do who work it off later.
+    private final class LatestViews: LocalUserListening {
+        private let views = Mutex<[UserID: LocalView]>([:])
+
+        func latest(of user: UserID) -> LocalView? { views.withLock { $0[user] } }
+        func userViewed(_ user: UserID, as view: LocalView) { views.withLock { $0[user] = view } }
+        func tieChanged(of user: UserID, with other: UserID) {}
+        func groupsChanged(of user: UserID) {}
+    }
+
+    @Test(arguments: [true, false])
+    func `tells last of all that an account was closed`(tellsLocalViews: Bool) async throws {
+        let views = LatestViews()
+        let bench = try await CensusBench(.admin, listener: views, tellsLocalViews: tellsLocalViews)
+        let ada = try UserID(parsing: "@ada:x.org")
+        try await bench.send(bench.member("ada", "join", "!r"), bench.member("bob", "join", "!r"))
+        bench.homeserver.setMembers(["@bob:x.org"], of: "!r")
+        try await bench.connect("ada")
+        try await bench.connect("bob")
+        bench.homeserver.deactivate("@ada:x.org")
+        await bench.census.round()
+        #expect(views.latest(of: ada) == .closed)
+        // Somebody who does not know yet mentions them.
+        try await bench.send(bench.member("ada", "join", "!r"))
+        bench.clock.move(by: .hours(2))
+        await bench.census.round()
+        #expect(views.latest(of: ada) == .closed)
+    }
+
     // MARK: Looking again
 
     @Test func `looks again at rooms in use, and repairs what no event told`() async throws {
