@@ -10,8 +10,8 @@ import PresenceModel
 public actor ApplicationServiceLogins {
     /// Past this, the token that was got first is forgotten, and got anew when it is asked for.
     public static let tokensLimit = 100_000
-    /// The device of which every token is.
-    public static let device = "org.presenced.bridge"
+    /// The device of which every token is. Not the one that shows a user in the world.
+    public static let device = "org.presenced.bridge.login"
 
     /// Log-ins at once; the others wait in the order of their coming.
     public static let loginsAtOnce = 8

@@ -79,9 +79,10 @@ extension RoomCensus {
         return (-limit...limit).contains(age)
     }
 
-    /// An event names no device. Whoever acts is at the device that was used last; nobody comes online by it.
+    /// An event names no device. Whoever acts is at the device that was used last; nobody comes online by it. In the world
+    /// nobody writes here: a device that stands for it says by itself when it is used.
     private func deviceInUse(of user: UserID, _ engine: PresenceEngine, at now: Instant) -> DeviceKey? {
-        let connected = engine.devices(of: user, at: now).filter(\.isConnected)
+        let connected = engine.devices(of: user, at: now).filter { $0.isConnected && $0.type?.isWorld != true }
         let latest = connected.max { ($0.lastActive ?? .epoch) < ($1.lastActive ?? .epoch) }
         return latest.map { DeviceKey(user: user, device: $0.device) }
     }

@@ -1,4 +1,5 @@
 import MatrixWire
+import PresenceEngine
 import PresenceModel
 import PresenceRuntime
 import Testing
@@ -104,6 +105,16 @@ struct `The application service` {
         let bench = try await idleBench()
         try await bench.send(bench.message("ada", "!r"))
         #expect(try await idleDevices(bench) == ["LAPTOP": true, "PHONE": false])
+    }
+
+    @Test func `a message is no activity in the world`() async throws {
+        let bench = try await idleBench()
+        let world = try CensusBench.key("ada", "WORLD")
+        let showing = DeviceShowing(type: try DeviceType(parsing: "world"), use: .usedNow, text: nil)
+        await bench.runtime.submit(.presence(.deviceShown(world, showing)))
+        bench.clock.move(by: .minutes(6))
+        try await bench.send(bench.message("ada", "!r"))
+        #expect(try await idleDevices(bench) == ["LAPTOP": true, "PHONE": false, "WORLD": true])
     }
 
     @Test(arguments: [

@@ -117,7 +117,10 @@ private func registration() throws -> Registration {
 
     @Test func `gets one token for each user, and a new one when it is forgotten`() async throws {
         let homeserver = ScriptedHomeserver { _, count in
-            (200, #"{"user_id":"@alice:x.org","access_token":"token-\#(count)","device_id":"org.presenced.bridge"}"#)
+            (
+                200,
+                #"{"user_id":"@alice:x.org","access_token":"token-\#(count)","device_id":"org.presenced.bridge.login"}"#
+            )
         }
         let logins = ApplicationServiceLogins(registration: try registration(), homeserver: homeserver)
         let tokens = try await withThrowingTaskGroup(of: String.self) { [alice] group in
@@ -131,7 +134,7 @@ private func registration() throws -> Registration {
         #expect(try await logins.token(for: alice) == "token-2")
         #expect(homeserver.lines == ["POST /login", "POST /login"])
         let body = try #require(homeserver.bodies.first)
-        #expect(body.contains(#""device_id":"org.presenced.bridge""#))
+        #expect(body.contains(#""device_id":"org.presenced.bridge.login""#))
         #expect(body.contains(#""identifier":{"type":"m.id.user","user":"@alice:x.org"}"#))
         #expect(body.contains(#""type":"m.login.application_service""#))
     }
