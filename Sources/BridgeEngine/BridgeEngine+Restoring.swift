@@ -28,6 +28,10 @@ extension BridgeEngine {
         }
         for case .shown(let address, let shown?) in records { restore(shown, address, at: now, into: &effects) }
         for number in members.indices { reviewSession(number, at: now, into: &effects) }
+        // Of ghosts that were made, those that stand for nobody now; their rows stay.
+        for case .ghost(let address) in records {
+            if let number = numbers[address] { releaseIfUnneeded(number) }
+        }
     }
 
     private mutating func restore(

@@ -50,6 +50,22 @@ import Testing
         #expect(engine.refusal(of: other, by: .operator, replacingOwn: true) != nil)
     }
 
+    @Test func `counts ghosts that stand for somebody, after a restart too`() throws {
+        var bench = try BridgeBench()
+        let (alice, own) = (try user("alice"), try address("0xa"))
+        let (friend, stranger) = (try address("0xe"), try address("0xf"))
+        let pair = PairMemory(
+            firstUser: alice, secondUser: try user("_social_0xe"), aim: .friends, matrix: .friends, social: .friends)
+        bench.perform(
+            .restored([
+                .link(Link(user: alice, address: own), [.operator]), .ghost(friend), .ghost(stranger),
+                .pair(own, friend, pair),
+            ]))
+        #expect(bench.engine.counts.ghosts == 1)
+        // Its row is not taken back: it was made.
+        #expect(bench.records.isEmpty)
+    }
+
     @Test func `of one user is the link, the choice and the session`() throws {
         var engine = try engine()
         let link = try link("@a:x.org", "0xa")
