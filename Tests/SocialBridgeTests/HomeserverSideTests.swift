@@ -164,6 +164,50 @@ import Testing
         #expect(bench.homeserver.puts.count { $0.contains("offline") } == 1)
     }
 
+    @Test func `pauses once for all that one failure takes with it`() async throws {
+        let bench = try await Bench {
+            $0.inFlight = 40
+            $0.pauseLimit = .hours(1)
+        }
+        let users = try (0..<40).map { try SideBench.user("user\($0)") }
+        for _ in users { bench.homeserver.refuse(502, "bad gateway") }
+        for user in users { bench.side.carryOut(.present(user, .visible(.online, statusText: nil), as: .world)) }
+        try await bench.bench.waitsToHear("failed") { events in
+            users.allSatisfy { events.contains(.presentFailed($0)) }
+        }
+        bench.side.carryOut(.present(bench.alice, .visible(.online, statusText: nil), as: .world))
+        try await bench.waits("put when the pause is over") { $0.count == 1 }
+    }
+
+    @Test func `puts what stands again after a short outage, and says nothing of that`() async throws {
+        let bench = try await Bench {
+            $0.standsFor = .milliseconds(20)
+            $0.pauseFirst = .milliseconds(1)
+        }
+        bench.side.carryOut(.present(bench.alice, .visible(.online, statusText: nil), as: .world))
+        try await bench.waits("put") { $0.count == 1 }
+        for _ in 0..<3 { bench.homeserver.refuse(502, "bad gateway") }
+        try await bench.waits("put again and again") { $0.count >= 4 }
+        #expect(bench.bench.ears.all.isEmpty)
+        #expect(await bench.side.tally.failures == 3)
+    }
+
+    @Test func `tells that what stood does not any more where an outage is longer`() async throws {
+        let bench = try await Bench {
+            $0.standsFor = .milliseconds(20)
+            $0.standsGrace = .zero
+            $0.pauseFirst = .milliseconds(1)
+        }
+        bench.side.carryOut(.present(bench.alice, .visible(.online, statusText: nil), as: .world))
+        try await bench.waits("put") { $0.count == 1 }
+        bench.homeserver.refuse(502, "bad gateway")
+        try await bench.bench.hears(.presentFailed(bench.alice))
+    }
+
+    @Test func `gives the device of log-ins another name than that of the world`() {
+        #expect(ApplicationServiceLogins.device != PresencedSide.Configuration().device)
+    }
+
     @Test func `comes again later where it is told to, and tells where it is refused`() async throws {
         let bench = try await Bench()
         bench.homeserver.refuse(429, #"{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":30}"#)

@@ -37,6 +37,8 @@ struct HomeserverFigure: Sendable {
     /// How often it was asked for.
     var looks = 0
     var needsPut = false
+    /// It stands already, and is only to be put again.
+    var isAgain = false
     var isUnderway = false
     /// Not to be asked or put before.
     var notBefore: Instant?
@@ -61,6 +63,12 @@ struct HomeserverFigure: Sendable {
                 text: isGhost ? text : ownText ?? text)
         case .visible, .offline, .unknown: Put(state: .offline, text: isGhost ? nil : ownText)
         }
+    }
+
+    /// Whether what is to be put stands there already, if the homeserver did not forget it yet.
+    func mayStillStand(at now: Instant, for grace: Duration) -> Bool {
+        guard needsPut, isAgain, let standsUntil else { return false }
+        return now < standsUntil + grace
     }
 
     mutating func notePut(_ put: Put, _ showing: Showing) {

@@ -51,6 +51,7 @@ actor HomeserverPresenter {
             figure.wanted = showing
             figure.isGhost = isGhost
             figure.needsPut = true
+            figure.isAgain = false
         }
     }
 
@@ -118,7 +119,8 @@ actor HomeserverPresenter {
             while standingBegin < standing.count, standing[standingBegin].at <= now {
                 let (user, at) = standing[standingBegin]
                 standingBegin += 1
-                guard figures[user]?.standsUntil == at else { continue }
+                guard let figure = figures[user], figure.standsUntil == at else { continue }
+                if !figure.needsPut { figures[user]?.isAgain = true }
                 figures[user]?.needsPut = true
                 enqueue(user)
             }
@@ -252,7 +254,8 @@ actor HomeserverPresenter {
         standing.append((user, at))
     }
 
-    /// Who is told to come later does, without a word; anything else the bridge hears, and orders again what is due then.
+    /// Who is told to come later does, without a word, and so does what only is to be put again; anything else the bridge
+    /// hears, and orders again what is due then.
     private func suffer(_ trouble: HomeserverTrouble, about user: UserID, telling ears: any BridgeEars) async {
         tally.failures += 1
         let now = clock.now
@@ -263,11 +266,10 @@ actor HomeserverPresenter {
             return
         }
         if trouble.code == .unreachable {
-            let wait = min(
-                configuration.pauseFirst.inMilliseconds << Int64(min(troubles, 20)),
-                configuration.pauseLimit.inMilliseconds)
-            pausedUntil = max(pausedUntil ?? .epoch, now.advanced(byMilliseconds: wait))
-            troubles += 1
+            let until = pause(at: now)
+            if figures[user]?.mayStillStand(at: now, for: configuration.standsGrace) ?? false {
+                return rest(user, until: until)
+            }
         }
         if figures[user]?.needsPut ?? false {
             figures[user]?.needsPut = false
@@ -280,7 +282,21 @@ actor HomeserverPresenter {
             figures[user]?.needsLook = false
             return
         }
-        rest(user, until: now + configuration.lookAgain)
+        // No later than what stands is to be put again.
+        rest(user, until: min(now + configuration.lookAgain, figures[user]?.standsUntil ?? .distantFuture))
+    }
+
+    /// What was under way when the homeserver failed fails with it: one pause for all of that.
+    /// - Returns: its end.
+    private func pause(at now: Instant) -> Instant {
+        if let pausedUntil, pausedUntil > now { return pausedUntil }
+        let wait = min(
+            configuration.pauseFirst.inMilliseconds << Int64(min(troubles, 20)), configuration.pauseLimit.inMilliseconds
+        )
+        troubles += 1
+        let until = now.advanced(byMilliseconds: wait)
+        pausedUntil = until
+        return until
     }
 
     private func rest(_ user: UserID, until: Instant) {

@@ -14,6 +14,9 @@ public final class HomeserverSide: MatrixSide {
         public var inFlight = 8
         /// What stands is put again after this: a homeserver takes it for gone after a minute.
         public var standsFor: Duration = .seconds(45)
+        /// For so long after that it is tried again without a word where the homeserver does not answer; together less than
+        /// that minute.
+        public var standsGrace: Duration = .seconds(15)
         /// How a user is who could not be asked for is asked for again after this.
         public var lookAgain: Duration = .seconds(30)
         /// How long after one question how a linked user is the next one follows, the last of them for ever: what a
