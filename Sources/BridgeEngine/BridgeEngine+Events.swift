@@ -11,7 +11,7 @@ extension BridgeEngine {
 
         /// This server has such a user. Said of each after a start, or implied by ``matrixReported(_:_:)``.
         case userKnown(UserID)
-        /// The account was closed.
+        /// The account was closed. That the user is offline or unknown, said later, does not bring them back.
         case userGone(UserID)
         case linkAdded(Link, LinkSource)
         case linkRemoved(Link, LinkSource)
