@@ -285,6 +285,7 @@ import Testing
             }, forget: { _, _ in })
         var pauses = SessionPauses()
         (pauses.passing.first, pauses.passing.limit) = (.milliseconds(1), .milliseconds(1))
+        pauses.unauthorized.first = .hours(1)
         let side = RunningSide(
             BridgedSessions(
                 service: PlayedBridged(takesCredentials: true), credentials: book(login: login), pauses: pauses))

@@ -118,7 +118,7 @@ public actor CredentialBook: SessionCredentials {
         case .identity(let identity):
             let slot = Slot(user: user, kind: .identity)
             // What was refused late may be another than there is now.
-            guard let own = handed[slot], own.expires == identity.expiration,
+            guard let own = handed[slot],
                 let kept = try? EphemeralIdentity(parsing: own.secret, at: .epoch), kept.isSame(as: identity)
             else { return }
             refusedHanded[slot] = own.secret
