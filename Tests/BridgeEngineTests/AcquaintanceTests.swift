@@ -39,4 +39,21 @@ import Testing
         bench.perform(.friendshipsRead(FriendshipReading(friends: [other]), seenBy: a))
         #expect(bench.engine.socialAcquaintances(of: a) == [other])
     }
+
+    @Test func `have a ghost once it was made, over restarts too, until they have a user of their own`() throws {
+        var bench = try BridgeBench()
+        let (a, friend) = (try address("0xa"), try address("0xb"))
+        bench.join(try user("alice"), a, friends: [friend])
+        bench.perform(
+            .snapshotReported([FriendSighting(friend: friend, state: .online, whereabouts: nil)], seenBy: a))
+        #expect(bench.engine.ghost(of: friend) == nil)
+        bench.perform(.ghostMade(friend))
+        let ghost = bench.engine.ghosts.user(for: friend)
+        #expect(ghost != nil && bench.engine.ghost(of: friend) == ghost)
+        for other in [a, try address("0xc")] { #expect(bench.engine.ghost(of: other) == nil) }
+        try bench.restart()
+        #expect(bench.engine.ghost(of: friend) == ghost)
+        bench.join(try user("bob"), friend)
+        #expect(bench.engine.ghost(of: friend) == nil)
+    }
 }
