@@ -194,15 +194,19 @@ struct BridgeLoad: Sendable {
     private func watchQuiet(
         _ before: Baseline, _ matrix: ServerUnderTest, _ view: BridgeView, opened: Double, agreed: Double
     ) async throws -> Measurement {
-        let (first, used) = (try await view.look(), try matrix.use())
-        let start = ContinuousClock.now
+        // Everybody is told that everybody came.
+        let (fresh, beginning) = (try matrix.use(), ContinuousClock.now)
+        try await Task.sleep(for: .seconds(seconds))
+        let (first, used, start) = (try await view.look(), try matrix.use(), ContinuousClock.now)
+        let freshShare = (used.cpuSeconds - fresh.cpuSeconds) * 100 / (beginning.duration(to: start) / .seconds(1))
         try await Task.sleep(for: .seconds(seconds))
         let (last, use) = (try await view.look(), try matrix.use())
         let duration = start.duration(to: .now) / .seconds(1)
         let share = (use.cpuSeconds - used.cpuSeconds) * 100 / duration
         return Measurement(
             title: "Bridged users of whom nothing changes",
-            conditions: conditions + "; watched for \(Int(seconds)) s",
+            conditions: conditions
+                + "; watched for \(Int(seconds)) s, after as long again in which all were told of all",
             figures: [
                 Figure("sessions open", Double(last.sessionsOpen), "of \(users)"),
                 Figure("connections", Double(last.connections), ""),
@@ -212,6 +216,7 @@ struct BridgeLoad: Sendable {
                 Figure("heartbeats", Double(last.heartbeatsTaken - first.heartbeatsTaken) / duration, "/s"),
                 Figure("failures", Double(last.failures - first.failures), ""),
                 Figure("CPU", share, "% of a core"),
+                Figure("CPU before, while all were told of all", freshShare, "% of a core"),
                 Figure("CPU without the bridge", before.cpuShare, "% of a core"),
                 Figure("memory", use.memoryBytes / 1e6, "MB"),
                 Figure("memory without the bridge", before.memoryBytes / 1e6, "MB"),
