@@ -51,6 +51,9 @@ extension PresenceEngine {
         /// What another server says of a user whom nobody here can see is kept this long, should the user come into a room:
         /// for a server that hears of rooms from elsewhere. Zero: not at all.
         public var earlyReportsKept: Duration = .zero
+        /// Localparts that begin so are of people somewhere else: users of this server may ask them before they are known
+        /// here. For a bridge.
+        public var reservedPrefixes: [String] = []
         /// How local users are is told by ``Effect/localViewed(_:_:)``: for a bridge.
         public var tellsLocalViews = false
         /// The longest explicit interest; a longer one is cut to this.

@@ -6,7 +6,7 @@ extension PresenceEngine {
     ///
     /// - Parameter watcher: `nil` for a user of another server of whom nothing was ever heard.
     func decide(_ target: Int, about watcher: Int?, of server: ServerName) -> StoredConsent.State {
-        guard users[target].isKnown else { return .blocked }
+        guard users[target].isKnown || (server == self.server && isReserved(target)) else { return .blocked }
         let related = relations[target] ?? Relations()
         let before = watcher.flatMap { related.consent(for: $0)?.state }
         switch before {
@@ -17,6 +17,8 @@ extension PresenceEngine {
             let open = related.consents.count { $0.stored.state != .blocked }
             if open >= configuration.consentsPerUser { return .blocked }
         }
+        // Whoever stands for the user answers, no policy of this server.
+        if !users[target].isKnown { return .requested }
         if configuration.grantsMutually, let watcher, let reverse = related.entry(for: watcher),
             reverse.state != .denied
         {
@@ -39,6 +41,13 @@ extension PresenceEngine {
         if let consent = related.consent(for: watcher) { return consent.state != .blocked }
         let open = related.consents.count { $0.stored.state != .blocked }
         return open < configuration.consentsPerUser && hasRoomForRequest(related, from: server)
+    }
+
+    /// Of a name that is kept for people who are somewhere else, there or not yet.
+    private func isReserved(_ target: Int) -> Bool {
+        guard users[target].isLocal, !configuration.reservedPrefixes.isEmpty else { return false }
+        let name = profiles[target].id.localpart
+        return configuration.reservedPrefixes.contains { name.hasPrefix($0) }
     }
 
     /// One other server alone cannot fill up what waits for a user.

@@ -53,6 +53,25 @@ import Testing
         #expect(bench.engine.ties(of: bob, in: friends).map(\.tie) == [tie(false, false, true, false)])
     }
 
+    @Test func `begins with who is kept a name for, before they are known, by users of this server alone`() throws {
+        var configuration = PresenceEngine.Configuration()
+        configuration.reservedPrefixes = ["_social_"]
+        configuration.listPolicy = .acceptAll
+        var bench = try PresenceBench(configuration)
+        bench.perform(.userKnown(alice))
+        let (ghost, nobody) = (try local("_social_0xa"), try local("nobody"))
+        for other in [ghost, nobody] { ask(alice, other, in: &bench) }
+        #expect(bench.engine.tie(of: alice, with: ghost, in: friends) == tie(true, false))
+        #expect(!bench.engine.grants(ghost, to: alice), "whoever stands for them answers, no policy")
+        #expect(bench.engine.tie(of: alice, with: nobody, in: friends) == tie(false, false))
+        let carol = try UserID(parsing: "@carol:elsewhere.example")
+        bench.perform(.permissionReceived(PermissionMessage(.invite, observed: ghost, observer: carol, request: 1)))
+        #expect(bench.engine.requests(to: ghost).map(\.user) == [alice])
+        bench.perform(.userKnown(ghost))
+        bench.perform(.consentRelayed(observed: ghost, observer: alice))
+        #expect(bench.engine.grants(ghost, to: alice))
+    }
+
     @Test func `has nothing to do with other servers`() throws {
         var bench = try bench()
         let carol = try remote("carol")

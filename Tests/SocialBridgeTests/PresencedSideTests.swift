@@ -190,6 +190,21 @@ import Testing
         try await bench.side.waits("seen") { engine in engine.grants(ghost, to: alice) }
     }
 
+    @Test func `hears of somebody of the social side who is asked before they have a ghost`() async throws {
+        let bench = try await Bench()
+        let (alice, ghost, friends) = (bench.alice, try SideBench.user("_social_0xb"), bench.friends)
+        bench.matrix.carryOut(.readList(alice))
+        try await bench.side.hears(.listRead(alice, [:]))
+        try await bench.perform(
+            .groupAdded(alice, friends), .entryAdded(observer: alice, observed: ghost, note: nil, acl: nil),
+            .memberAdded(alice, friends, ghost))
+        try await bench.side.waitsToHear("asked") { _ in bench.side.bond(alice, ghost) == .requested(by: .first) }
+        // They agreed, and have a ghost now.
+        bench.matrix.carryOut(.makeGhost(ghost, for: try SideBench.address("0xb")))
+        bench.matrix.carryOut(.editList(ghost, .accept, towards: alice))
+        try await bench.side.waitsToHear("agreed") { _ in bench.side.bond(alice, ghost) == .friends }
+    }
+
     @Test func `leaves lists alone of two of whom one has nothing to do with the bridge`() async throws {
         let bench = try await Bench()
         let (alice, bob, friends) = (bench.alice, bench.bob, bench.friends)

@@ -36,6 +36,7 @@ final class SideBench: Sendable {
         server = try ServerName(parsing: "x.org")
         var configuration = PresenceEngine.Configuration()
         configuration.tellsLocalViews = true
+        configuration.reservedPrefixes = ["_social_"]
         configuration.listPolicy = policy
         runtime = PresenceRuntime(
             instance: PresenceInstance(

@@ -54,6 +54,7 @@ extension ServerConfiguration {
         settings.consentsPerUser = lists.consentsPerUser
         settings.groupsPerUser = lists.groupsPerUser
         settings.tellsLocalViews = bridge.service != .off
+        settings.reservedPrefixes = bridge.services.map { bridgeConfiguration(for: $0).ghostPrefix }
         return settings
     }
 
